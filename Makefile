@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# `make audit` audits this machine. `make test` sets up everything the tests need and runs them all.
+# Everything made here lies in .venv, .ansible, .cache and reports.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LINK := .ansible/collections/ansible_collections/bulwark/docker
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Nothing of the caller's Ansible settings may change what is tested.
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.PHONY: audit test setup setup-dev docs lint sanity unit hosts browser molecule bench clean
+
+audit: setup
+	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
+
+test: lint unit sanity browser hosts molecule
+
+setup: .venv/runtime $(LINK)
+
+setup-dev: .venv/developer $(LINK)
+
+$(LINK):
+	mkdir -p $(@D)
+	ln -s ../../../.. $@
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) must be Python 3.11 or newer with venv (Debian: apt install python3-venv)," \
+		"or name another one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.txt .venv/bin/pip
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/developer: requirements-dev.txt .venv/runtime
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+docs: setup-dev
+	PYTHONPATH=.ansible/collections python -m docs.generate
+
+lint: setup-dev
+	ruff check
+	ruff format --check
+	mypy plugins tests
+	yamllint --strict .
+	ansible-lint
+	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
+	antsibull-changelog lint
+
+sanity: setup-dev
+	tests/sanity.sh
+
+unit: setup-dev
+	pytest tests/unit
+
+browser: setup-dev
+	pytest tests/browser
+
+hosts: setup-dev
+	python -m tests.hosts.prepare
+	pytest tests/hosts
+
+molecule: setup-dev
+	python -m tests.hosts.prepare
+	molecule test --all
+
+bench: setup-dev
+	python -m tests.hosts.prepare
+	python -m tests.bench
+
+clean:
+	rm -rf .venv .ansible .cache .mypy_cache .pytest_cache .ruff_cache reports
