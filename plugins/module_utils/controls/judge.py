@@ -1,0 +1,173 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge a snapshot: run the chosen controls, apply attestations and waivers, add up the score. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Optional
+
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
+    FAIL,
+    MANUAL,
+    NOT_APPLICABLE,
+    PASS,
+    SEVERITIES,
+    SEVERITY_WEIGHTS,
+    UNKNOWN,
+    VERDICTS,
+    Case,
+    Control,
+    Deviation,
+    Item,
+    NotApplicable,
+    Unread,
+)
+
+# The verdict of a control is that of its worst subject.
+_WORST_FIRST = (FAIL, UNKNOWN, MANUAL, PASS, NOT_APPLICABLE)
+
+
+def findings_of(
+    snapshot: Mapping[str, Any],
+    controls: Iterable[Control],
+    parameters: Mapping[str, Mapping[str, Any]],
+    severities: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """One finding per control and engine, sorted by control id and engine."""
+    findings = []
+    for control in controls:
+        chosen = {**control.parameters, **parameters.get(control.id, {})}
+        severity = severities.get(control.id, control.severity)
+        for engine in _engines(snapshot, control):
+            findings.append(_finding(control, Case(snapshot, engine, chosen), engine, severity))
+    return sorted(findings, key=lambda finding: (finding["control"], finding["engine"] or ""))
+
+
+def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Optional[Mapping[str, Any]]]:
+    engines = snapshot["engines"]
+    if not control.per_engine or not isinstance(engines, Sequence):
+        return (None,)
+    return engines or (None,)
+
+
+def _finding(control: Control, case: Case, engine: Optional[Mapping[str, Any]], severity: str) -> dict[str, Any]:
+    counts = dict.fromkeys(VERDICTS, 0)
+    subjects: list[dict[str, Any]] = []
+    reason = None
+    try:
+        if control.per_engine and engine is None:
+            case.host("engines")
+        for item in control.over(case):
+            verdict, found = _judge_item(control, item, case)
+            counts[verdict] += 1
+            subjects += found
+        verdict = next((verdict for verdict in _WORST_FIRST if counts[verdict]), PASS)
+    except NotApplicable as problem:
+        verdict, reason = NOT_APPLICABLE, str(problem)
+    except Unread as problem:
+        verdict, reason = UNKNOWN, str(problem)
+    subjects.sort(key=lambda subject: (_WORST_FIRST.index(subject["verdict"]), subject["name"], subject["id"]))
+    return {
+        "control": control.id,
+        "title": control.title,
+        "severity": severity,
+        "verdict": verdict,
+        "engine": engine["name"] if engine is not None else None,
+        "scope": control.scope,
+        "message": reason or _message(verdict, counts, subjects),
+        "subjects": subjects,
+        "counts": counts,
+        "remedy": {**control.remedy._asdict(), "variables": dict(control.remedy.variables)},
+        "references": {
+            "requirements": list(control.requirements),
+            "cis_1_6_0": list(control.cis_1_6_0),
+            "cis_1_8_0": list(control.cis_1_8_0),
+            "owasp": list(control.owasp),
+        },
+    }
+
+
+def _judge_item(control: Control, item: Item, case: Case) -> tuple[str, list[dict[str, Any]]]:
+    """The item's verdict and the subjects to show for it: passing ones are only counted."""
+    try:
+        outcome = control.judge(item.value, case)
+    except NotApplicable:
+        return NOT_APPLICABLE, []
+    except Unread as problem:
+        return UNKNOWN, [_subject(item, Deviation(None, evidence=str(problem), verdict=UNKNOWN))]
+    deviations = [outcome] if isinstance(outcome, Deviation) else list(outcome or ())
+    if not deviations:
+        return PASS, []
+    worst = min((deviation.verdict for deviation in deviations), key=_WORST_FIRST.index)
+    return worst, [_subject(item, deviation) for deviation in deviations]
+
+
+def _subject(item: Item, deviation: Deviation) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "id": item.id,
+        "name": item.name,
+        "verdict": deviation.verdict,
+        "expected": deviation.expected,
+        "actual": deviation.actual,
+        "evidence": deviation.evidence,
+        "waiver": None,
+    }
+
+
+def _message(verdict: str, counts: Mapping[str, int], subjects: Sequence[Mapping[str, Any]]) -> str:
+    checked = sum(counts.values())
+    if not checked:
+        return "There is nothing of this kind."
+    if verdict == PASS:
+        return "Holds." if checked == 1 else f"Holds for all {checked - counts[NOT_APPLICABLE]}."
+    if verdict == NOT_APPLICABLE:
+        return "Does not apply here."
+    if checked > 1:
+        return f"{counts[verdict]} of {checked}: {_names(verdict, subjects)}."
+    first = subjects[0]
+    if verdict == UNKNOWN:
+        return f"Not read: {first['evidence']}"
+    if verdict == MANUAL:
+        return "To be attested by a person."
+    wanted = "" if first["expected"] is None else f", expected {_shown(first['expected'])}"
+    return f"{first['name']}: {_shown(first['actual'])}{wanted}."
+
+
+def _names(verdict: str, subjects: Sequence[Mapping[str, Any]], most: int = 3) -> str:
+    names = list(dict.fromkeys(subject["name"] for subject in subjects if subject["verdict"] == verdict))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_shown, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else "not set" if value is None else str(value)
+
+
+def score_of(findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Passed / (passed + failed) by severity weight, in percent. Waived findings are counted apart.
+
+    A control over containers holds when there are none, so a further container can lower the score, never raise it.
+    """
+    weights = {PASS: 0, FAIL: 0, "waived": 0}
+    verdicts = dict.fromkeys((*VERDICTS, "waived"), 0)
+    failed_by_severity = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        verdict = "waived" if finding["waived"] else finding["verdict"]
+        verdicts[verdict] += 1
+        if verdict in weights:
+            weights[verdict] += SEVERITY_WEIGHTS[finding["severity"]]
+        if verdict == FAIL:
+            failed_by_severity[finding["severity"]] += 1
+    applicable = weights[PASS] + weights[FAIL]
+    return {
+        "percent": round(100 * weights[PASS] / applicable, 1) if applicable else None,
+        "passed": weights[PASS],
+        "failed": weights[FAIL],
+        "waived": weights["waived"],
+        "verdicts": verdicts,
+        "failed_by_severity": failed_by_severity,
+    }

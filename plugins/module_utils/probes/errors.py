@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a probe says that something could not be read: `{"error": "one sentence"}` in the place of the value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Unreadable(Exception):
+    """What was to be read cannot be; the text is one sentence with the path or socket and the cause."""
+
+
+def error(sentence: str) -> dict[str, str]:
+    """The mark that stands in a snapshot where a value could not be read."""
+    return {"error": sentence}
+
+
+def is_error(value: Any) -> bool:
+    """Whether the value is such a mark."""
+    return isinstance(value, dict) and set(value) == {"error"}
+
+
+def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What `read(*arguments)` returns, or the mark when it fails.
+
+    One probe that meets something nobody thought of must not cost the rest of the audit, so every exception counts.
+    """
+    try:
+        return read(*arguments)
+    except Unreadable as problem:
+        return error(str(problem))
+    except OSError as problem:
+        return error(f"{problem.filename or read.__name__}: {problem.strerror or problem}")
+    except Exception as problem:
+        return error(f"{read.__module__.rpartition('.')[2]}.{read.__name__}: {type(problem).__name__}: {problem}")
