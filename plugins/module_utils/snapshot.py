@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     audit,
     certificates,
     clients,
+    daemons,
     endpoints,
     engine,
     engines,
@@ -25,7 +28,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     sshd,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
+    container_listeners,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
 
 SCHEMA = 1
@@ -33,22 +38,26 @@ SCHEMA = 1
 
 def take(timeout: float, updates: bool = False, image_content: bool = False) -> dict[str, Any]:
     """Read the host. `timeout` is in seconds, for each answer of an engine or a listener. Nothing is changed."""
+    walked = processes.walk()
     accounts = account_probe.accounts()
-    walk = processes.walk()
-    unit_states = attempt(units.units)
-    found = attempt(engines.find, unit_states, walk, accounts)
+    known_units = attempt(units.units, _services(walked))
+    found = attempt(engines.find, known_units, walked, accounts)
     known_engines = [] if is_error(found) else found
-    for known in known_engines:
-        known.update(engine.ask(known, walk, timeout, image_content))
-    listening = attempt(listeners.listeners, unit_states, walk, known_engines, packages.owners)
-    listeners.container_listeners(known_engines)
-    for known in known_engines:
-        known["endpoints"] = attempt(endpoints.endpoints, known, listening, unit_states, timeout)
+    engine.ask_all(known_engines, walked, timeout, image_content)
+    container_listeners(known_engines)
+    listening = attempt(listeners.listeners, known_units, walked, known_engines, packages.owners)
+    for each in known_engines:
+        each["endpoints"] = (
+            listening
+            if is_error(listening)
+            else attempt(endpoints.endpoints, each, listening, known_units, timeout)
+        )
+    running = attempt(daemons.engine_processes, walked, known_engines)
     snapshot = {
         "schema": SCHEMA,
         "host": host.host(updates),
         "accounts": accounts,
-        "units": unit_states,
+        "units": known_units,
         "engines": found,
         "listeners": listening,
         "audit": attempt(audit.audit),
@@ -56,14 +65,19 @@ def take(timeout: float, updates: bool = False, image_content: bool = False) -> 
         "hosts_access": attempt(hosts_access.hosts_access),
         "sshd": attempt(sshd.sshd),
         "clients": attempt(clients.clients, accounts),
-        "services": attempt(services.services, listening, timeout),
-        "engine_processes": attempt(engines.engine_processes, walk, known_engines),
-        "deleted_files": attempt(engines.deleted_files, walk, known_engines),
+        "services": listening if is_error(listening) else attempt(services.services, listening, timeout),
+        "engine_processes": running,
+        "deleted_files": running if is_error(running) else attempt(daemons.deleted_files, running),
     }
     snapshot["files"] = attempt(files.files, paths.paths(snapshot))
-    certificate_facts = attempt(certificates.certificates, paths.certificate_paths(snapshot))
-    if is_error(certificate_facts):
-        snapshot["certificates"] = snapshot["keys"] = certificate_facts
-    else:
-        snapshot["certificates"], snapshot["keys"] = certificate_facts
+    pem_files = paths.pem_files(snapshot)
+    snapshot["certificates"], snapshot["keys"] = certificates.certificates(
+        [*pem_files, *certificates.neighbours(pem_files)]
+    )
     return snapshot
+
+
+def _services(walked: Mapping[int, Mapping[str, Any]]) -> set[str]:
+    """The services that run: those that own a listener must be among the units."""
+    names = {processes.unit_of(process["cgroup"]) for process in walked.values()}
+    return {name for name in names if name}

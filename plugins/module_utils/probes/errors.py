@@ -34,4 +34,6 @@ def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
     except OSError as problem:
         return error(f"{problem.filename or read.__name__}: {problem.strerror or problem}")
     except Exception as problem:
-        return error(f"{read.__module__.rpartition('.')[2]}.{read.__name__}: {type(problem).__name__}: {problem}")
+        return error(
+            f"{read.__module__.rpartition('.')[2]}.{read.__name__}: {type(problem).__name__}: {problem}"
+        )

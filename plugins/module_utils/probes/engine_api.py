@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask one engine over its Unix socket: one connection, only GET, limits for time and size."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+
+# An engine with 1000 containers lists them in 2 MB.
+SIZE_LIMIT = 16 * 1024 * 1024
+# All answers of one engine together; a container takes about 10 kB.
+TOTAL_SIZE_LIMIT = 128 * 1024 * 1024
+# All calls of one engine together may take this many times the limit of one: some containers may hang.
+CALLS_THAT_MAY_HANG = 12
+_BACKLOG_PAUSE = 0.05
+_MESSAGE_LIMIT = 300
+
+# cause: (state of the engine, what is wrong and the way out)
+_SILENCE: tuple[tuple[type[OSError], str, str], ...] = (
+    (FileNotFoundError, "stopped", "is not there: start the engine"),
+    (ConnectionRefusedError, "stopped", "has nobody who listens: start the engine"),
+    (PermissionError, "unreachable", "may not be opened by this user: run the audit as root"),
+    (socket.timeout, "unresponsive", "does not answer in time: see the engine's journal, then restart it"),
+)
+
+
+class Silent(Unreadable):
+    """The engine does not answer; `state` is the state of the ENGINE that follows."""
+
+    def __init__(self, state: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.state = state
+
+
+class NotFound(Unreadable):
+    """What the path names does not exist (any more)."""
+
+
+class _Socket(socket.socket):
+    """A Unix socket with a time limit for each operation, and one for all: bytes may drip in slowly."""
+
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.settimeout(connection.timeout)
+        self._connection = connection
+
+    def connect(self, address: Any) -> None:
+        while True:
+            try:
+                return super().connect(address)
+            except BlockingIOError:
+                # A socket with a time limit does not wait for room in a full backlog.
+                self._connection.check_deadline()
+                time.sleep(_BACKLOG_PAUSE)
+
+    def recv_into(self, *arguments: Any) -> int:
+        self._connection.check_deadline()
+        return super().recv_into(*arguments)
+
+
+class _Connection(HTTPConnection):
+    # Not ansible.module_utils.urls.UnixHTTPConnection: its connect() has no time limit, and its module loads
+    # cryptography, which costs 0.19 s of CPU: a third of what an audit of 100 containers may take.
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+        self.deadline = 0.0
+
+    def connect(self) -> None:
+        self.sock = _Socket(self)
+        self.sock.connect(self._path)
+
+    def check_deadline(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise socket.timeout("timed out")
+
+
+class EngineApi:
+    """The engine behind a Unix socket. A wait may take `timeout` seconds, a call twice that.
+
+    Paths are given without an API version: the engine answers with its own, none can be too old or too new.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self.path = path
+        self._timeout = timeout
+        self._end = time.monotonic() + CALLS_THAT_MAY_HANG * timeout
+        self._size = 0
+        self._connection = _Connection(path, timeout)
+
+    def get(self, path: str) -> Any:
+        """The parsed JSON answer. Raises Silent, NotFound or, for any other failure, Unreadable."""
+        try:
+            status, body = self._exchange(path)
+        except OSError as problem:
+            for kind, state, sentence in _SILENCE:
+                if isinstance(problem, kind):
+                    raise Silent(state, f"{self.path} {sentence} (GET {path})") from problem
+            sentence = f"{self.path}: GET {path} failed: {problem.strerror or problem}"
+            raise Silent("unresponsive", sentence) from problem
+        except HTTPException as problem:
+            cause = f"{type(problem).__name__} {problem}".strip()[:_MESSAGE_LIMIT]
+            sentence = f"{self.path} does not speak HTTP, so it is no engine's socket (GET {path}: {cause})"
+            raise Silent("unresponsive", sentence) from problem
+        return self._parsed(path, status, body)
+
+    def _exchange(self, path: str) -> tuple[int, bytes]:
+        """(status, body); a body beyond SIZE_LIMIT is cut right after it."""
+        connection = self._connection
+        connection.deadline = min(time.monotonic() + self._timeout, self._end)
+        connection.check_deadline()
+        reused = connection.sock is not None
+        try:
+            connection.request("GET", path)
+            with connection.getresponse() as response:
+                body = response.read(SIZE_LIMIT + 1)
+                if len(body) > SIZE_LIMIT:
+                    connection.close()
+                return response.status, body
+        except BaseException as problem:
+            connection.close()
+            # The engine may end an idle connection at any time.
+            if reused and isinstance(problem, ConnectionError):
+                return self._exchange(path)
+            raise
+
+    def _parsed(self, path: str, status: int, body: bytes) -> Any:
+        self._size += len(body)
+        if len(body) > SIZE_LIMIT or self._size > TOTAL_SIZE_LIMIT:
+            limit = min(SIZE_LIMIT, TOTAL_SIZE_LIMIT - self._size + len(body))
+            raise Unreadable(f"{self.path} answers GET {path} with more than the {limit} bytes it may take")
+        try:
+            answer = json.loads(body)
+        except (ValueError, RecursionError) as problem:
+            sentence = f"{self.path} answers GET {path} with {status} and no JSON"
+            raise Silent("unresponsive", sentence) from problem
+        if status == 200:
+            return answer
+        message = answer.get("message") if isinstance(answer, dict) else None
+        sentence = f"{self.path} answers GET {path} with {status}: {str(message)[:_MESSAGE_LIMIT]}"
+        raise (NotFound if status == 404 else Unreadable)(sentence)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()

@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration file of one engine, as it lies on disk and as dockerd would understand it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemon_json, reading, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, error
+
+
+def config(path: str, given: bool) -> dict[str, Any]:
+    """The `config` of an engine; `given`: its command line names the file. A missing one has settings {}."""
+    try:
+        found = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        found = None
+    except OSError as problem:
+        raise Unreadable(f"{path}: {problem.strerror}") from problem
+    target = str(Path(path).resolve()) if Path(path).is_symlink() else None
+    return {
+        "path": path,
+        "given": given,
+        "exists": found is not None,
+        "target": target,
+        "modified": int(found.st_mtime) if found else None,
+        "changed": int(found.st_ctime) if found else None,
+        **_parsed(path),
+    }
+
+
+def _parsed(path: str) -> dict[str, Any]:
+    try:
+        content = reading.content(path)
+    except Unreadable as problem:
+        return {"settings": error(str(problem)), "problems": []}
+    if content is None:
+        return {"settings": {}, "problems": []}
+    parsed = daemon_json.parse(content)
+    return {"settings": redact.options(parsed["settings"]), "problems": parsed["problems"]}

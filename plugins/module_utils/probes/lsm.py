@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linux security modules: which are active, the profiles of AppArmor, the mode of SELinux."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading import text, word
+
+_SELINUX_MODES = {"0": "permissive", "1": "enforcing"}
+
+
+def lsm(root: Path = Path("/")) -> dict[str, Any]:
+    """{active, apparmor, selinux}: see docs/snapshot.md. A kernel without a module has null for it."""
+    return {
+        "active": attempt(_active, root),
+        "apparmor": attempt(_apparmor, root),
+        "selinux": attempt(_selinux, root),
+    }
+
+
+def _active(root: Path) -> list[str] | None:
+    names = word(root / "sys/kernel/security/lsm")
+    if names is not None:
+        return names.split(",")
+    if "securityfs" in (text(root / "proc/filesystems") or "").split():
+        raise Unreadable("/sys/kernel/security/lsm is not there: securityfs is not mounted")
+    return None
+
+
+def _apparmor(root: Path) -> dict[str, Any] | None:
+    enabled = word(root / "sys/module/apparmor/parameters/enabled")
+    if enabled is None:
+        return None
+    return {"enabled": enabled == "Y", "profiles": attempt(_profiles, root) if enabled == "Y" else {}}
+
+
+def _profiles(root: Path) -> dict[str, str]:
+    """Lines like `docker-default (enforce)`; a name may hold blanks and parentheses."""
+    loaded = text(root / "sys/kernel/security/apparmor/profiles")
+    if loaded is None:
+        raise Unreadable("/sys/kernel/security/apparmor/profiles is not there: securityfs is not mounted")
+    found = {}
+    for line in loaded.splitlines():
+        name, _unused, mode = line.rpartition(" (")
+        found[name] = mode.rstrip(")")
+    return dict(sorted(found.items()))
+
+
+def _selinux(root: Path) -> dict[str, str | None] | None:
+    enforce = word(root / "sys/fs/selinux/enforce")
+    configuration = text(root / "etc/selinux/config")
+    if enforce is None and configuration is None:
+        return None
+    configured = re.search(r"^[ \t]*SELINUX[ \t]*=[ \t]*(\w+)", configuration or "", re.MULTILINE)
+    return {
+        "mode": "disabled" if enforce is None else _SELINUX_MODES.get(enforce, enforce),
+        "configured": configured[1].lower() if configured else None,
+    }

@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""End points of orchestrators that listen on this host, and what they answer without credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import asking
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+
+Listener = Mapping[str, Any]
+
+_NODE_PORTS = frozenset(range(30000, 32768))
+# Counts the keys from the first to the first: proves access, reveals none.
+_COUNT_KEYS = b'{"key":"AA==","range_end":"AA==","count_only":true}'
+
+
+class Service(NamedTuple):
+    """One kind: its own ports, what in an answer proves that it is one, and what is asked of it (path, body).
+
+    `shared_ports` are used by much else: there only proof counts, as it does at any port of `processes`.
+    """
+
+    kind: str
+    ports: frozenset[int]
+    proof: re.Pattern[bytes]
+    questions: tuple[tuple[str, bytes | None], ...]
+    processes: frozenset[str] = frozenset()
+    shared_ports: frozenset[int] = frozenset()
+    published_only: bool = False
+
+
+SERVICES = (
+    Service(
+        "etcd",
+        frozenset((2379, 2380, 4001)),
+        re.compile(rb'"etcdserver"|"etcdcluster"|"clientURLs"'),
+        (("/version", None), ("/v3/kv/range", _COUNT_KEYS)),
+        processes=frozenset(("etcd",)),
+    ),
+    Service(
+        "kubelet",
+        frozenset((10250, 10255)),
+        re.compile(rb'"PodList"|^Unauthorized|Forbidden \(user=', re.MULTILINE),
+        (("/pods", None),),
+        processes=frozenset(("kubelet",)),
+    ),
+    Service(
+        "apiserver",
+        frozenset((6443,)),
+        re.compile(rb'"kind": ?"(?:APIVersions|Status)"'),
+        (("/api", None), ("/api/v1/namespaces?limit=1", None)),
+        processes=frozenset(("kube-apiserver", "k3s-server", "hyperkube")),
+        shared_ports=frozenset((8001, 8080)),
+    ),
+    Service(
+        "dashboard",
+        frozenset(),
+        re.compile(rb"(?i)kubernetes[ -]dashboard"),
+        (("/", None), ("/api/v1/namespace", None)),
+        shared_ports=frozenset((8443, 9090)) | _NODE_PORTS,
+    ),
+    # Whoever has a certificate of the swarm's CA; others may shake hands, and no more.
+    Service("swarm", frozenset((2377,)), re.compile(rb"(?i)application/grpc"), (("/", None),)),
+    # Docker in Docker; the host's own engines have their end points.
+    Service(
+        "docker",
+        frozenset((2375, 2376)),
+        re.compile(rb"(?im)^(?:server: docker/|api-version:)"),
+        (("/_ping", None), ("/version", None)),
+        published_only=True,
+    ),
+)
+
+
+def services(listeners: Sequence[Listener], timeout: float) -> list[dict[str, Any]]:
+    """What of SERVICES listens on this host: {kind, address, port, answers}, in the order of the listeners.
+
+    Each question takes at most `timeout` seconds. One that answers other than its port promises is left out.
+    """
+    known = [
+        (listener, service) for listener in listeners for service in SERVICES if _may_be(service, listener)
+    ]
+    return [each for each in asking.together(lambda each: _asked(each[0], each[1], timeout), known) if each]
+
+
+def _may_be(service: Service, listener: Listener) -> bool:
+    if listener["protocol"] != "tcp" or (service.published_only and not listener["container"]):
+        return False
+    known = (port in service.ports or port in service.shared_ports for port in _ports(listener))
+    return any(known) or _runs(service, listener)
+
+
+def _ports(listener: Listener) -> set[int | None]:
+    return {listener["port"], (listener["forwards"] or {}).get("container_port")}
+
+
+def _runs(service: Service, listener: Listener) -> bool:
+    owners = [] if is_error(listener["owners"]) else listener["owners"]
+    return any(owner["name"] in service.processes for owner in owners)
+
+
+def _asked(listener: Listener, service: Service, timeout: float) -> dict[str, Any] | None:
+    connect, port = asking.reach(listener), listener["port"]
+    path, body = service.questions[0]
+    replies = [asking.ask("http", connect, port, path, timeout, body)]
+    if not _speaks(replies[0]):
+        replies.append(asking.ask("https", connect, port, path, timeout, body))
+    speaking = _speaks(replies[-1])
+    if speaking:
+        scheme = replies[-1].answer["scheme"]
+        replies += [
+            asking.ask(scheme, connect, port, path, timeout, body) for path, body in service.questions[1:]
+        ]
+    if not any(service.proof.search(reply.data) for reply in replies):
+        # TLS that lets nobody in without a certificate proves nothing: then the port or the process counts.
+        own = bool(_ports(listener) & service.ports)
+        if not own or (speaking and not _runs(service, listener)):
+            return None
+    return {
+        "kind": service.kind,
+        "address": listener["address"],
+        "port": port,
+        "answers": [reply.answer for reply in replies],
+    }
+
+
+def _speaks(reply: asking.Reply) -> bool:
+    return reply.answer["status"] is not None and not reply.wants_tls

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Handshakes without a certificate, with real servers that want one or not."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, tls_asking
+
+from tests.unit.plugins.module_utils.probes.tcp_server import certificate, http, serving
+
+PING = {"/_ping": http(200, b"OK")}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> ssl.SSLContext:
+    return certificate(tmp_path)
+
+
+@pytest.fixture
+def demanding(server: ssl.SSLContext, tmp_path: Path) -> ssl.SSLContext:
+    server.load_verify_locations(tmp_path / "cert.pem")
+    server.verify_mode = ssl.CERT_REQUIRED
+    return server
+
+
+def ask(port: int) -> dict[str, Any]:
+    return tls_asking.ask("127.0.0.1", port, "/_ping", 5)
+
+
+def without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEARCH", "/nonexistent")
+
+
+def test_everybody_is_let_in(server: ssl.SSLContext) -> None:
+    with serving(PING, server) as port:
+        found = ask(port)
+    served = found.pop("certificate")
+    assert found == {
+        "handshake": True,
+        "version": "TLSv1.3",
+        "status": 200,
+        "error": None,
+        "certificate_requested": False,
+        "ca_names": [],
+    }
+    assert served["subject"] == "O=Test, CN=server"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_certificate_is_required(demanding: ssl.SSLContext, version: ssl.TLSVersion) -> None:
+    demanding.maximum_version = version
+    with serving(PING, demanding) as port:
+        found = ask(port)
+    assert (found["status"], found["certificate_requested"]) == (None, True)
+    # Under 1.3 the refusal follows the handshake.
+    assert found["handshake"] is (version == ssl.TLSVersion.TLSv1_3)
+    assert found["error"] == ("certificate required" if found["handshake"] else "handshake failure")
+    assert found["certificate"]["subject"] == "O=Test, CN=server"
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_the_names_of_the_cas_are_told(server: ssl.SSLContext, tmp_path: Path, version: str) -> None:
+    files = ("-cert", "cert.pem", "-key", "key.pem", "-CAfile", "cert.pem")
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", *files, "-Verify", "1", version, "-www"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        # ACCEPT 127.0.0.1:34567
+        line = next(line for line in process.stdout if line.startswith(b"ACCEPT 127"))
+        found = ask(int(line.rpartition(b":")[2]))
+        process.kill()
+    assert found["ca_names"] == ["O=Test, CN=server"]
+    assert (found["status"], found["certificate_requested"]) == (None, True)
+
+
+def test_a_request_without_ca_names(server: ssl.SSLContext) -> None:
+    """What dockerd with tlsverify and without tlscacert does: it trusts all CAs of the system."""
+    server.verify_mode = ssl.CERT_OPTIONAL
+    with serving(PING, server) as port:
+        found = ask(port)
+    assert (found["status"], found["certificate_requested"], found["ca_names"]) == (200, True, [])
+
+
+def test_a_plain_server() -> None:
+    with serving(http(200)) as port:
+        found = ask(port)
+    assert (found["handshake"], found["status"], found["certificate"]) == (False, None, None)
+    assert found["error"] is not None
+
+
+def test_without_openssl_python_asks(
+    demanding: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    without_openssl(monkeypatch)
+    with serving(PING, demanding) as port:
+        found = ask(port)
+    assert found == {
+        "handshake": True,
+        "version": "TLSv1.3",
+        "status": None,
+        "error": "certificate required",
+        "certificate_requested": None,
+        "ca_names": None,
+        "certificate": None,
+    }
+
+
+def test_without_openssl_everybody_is_let_in(server: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_openssl(monkeypatch)
+    with serving(PING, server) as port:
+        found = ask(port)
+    assert (found["handshake"], found["version"], found["status"]) == (True, "TLSv1.3", 200)
+
+
+def test_a_handshake_that_nobody_answers() -> None:
+    with serving(None) as port:
+        found = tls_asking.ask("127.0.0.1", port, "/_ping", 0.5)
+    assert (found["handshake"], found["status"], found["error"]) == (False, None, "timed out")
