@@ -8,7 +8,11 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE, PROFILES, choose
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import (
+    CATALOGUE,
+    PROFILES,
+    choose,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import SEVERITIES, Control
 
 TARGET = Path(__file__).with_name("controls.md")
@@ -39,7 +43,10 @@ def page() -> str:
 
 
 def _profiles() -> str:
-    rows = [f"| Profile | Controls | {' | '.join(SEVERITIES)} |", "| --- |" + " --- |" * (len(SEVERITIES) + 1)]
+    rows = [
+        f"| Profile | Controls | {' | '.join(SEVERITIES)} |",
+        "| --- |" + " --- |" * (len(SEVERITIES) + 1),
+    ]
     for name in PROFILES:
         chosen = choose(name)
         by_severity = (sum(control.severity == severity for control in chosen) for severity in SEVERITIES)

@@ -11,14 +11,30 @@ from typing import Any
 from ansible_collections.bulwark.docker.plugins.module_utils.controls import (
     accounts,
     audit_rules,
-    capabilities,
+    clients,
+    container_capabilities,
+    container_confinement,
+    container_contents,
+    container_mounts,
+    container_namespaces,
+    container_network,
+    container_privileges,
+    container_resources,
     daemon,
+    daemon_settings,
+    daemon_versions,
+    endpoints,
     files,
+    firewall,
     host,
+    host_packages,
     images,
     listeners,
+    maintenance,
     manual,
+    network_services,
     networks,
+    operation,
     orchestrators,
     rootless,
     swarm,
@@ -27,35 +43,51 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import SEVERITIES, Control
 
-_SCOPES = (
-    host,
+_FILES = (
     accounts,
-    files,
     audit_rules,
-    listeners,
-    orchestrators,
+    clients,
+    container_capabilities,
+    container_confinement,
+    container_contents,
+    container_mounts,
+    container_namespaces,
+    container_network,
+    container_privileges,
+    container_resources,
     daemon,
-    userns,
-    tls,
-    rootless,
-    capabilities,
+    daemon_settings,
+    daemon_versions,
+    endpoints,
+    files,
+    firewall,
+    host,
+    host_packages,
     images,
-    networks,
-    swarm,
+    listeners,
+    maintenance,
     manual,
+    network_services,
+    networks,
+    operation,
+    orchestrators,
+    rootless,
+    swarm,
+    tls,
+    userns,
 )
 
 
-def _controls_in(scope: Any) -> Iterable[Control]:
-    for value in vars(scope).values():
+def _controls_in(file: Any) -> Iterable[Control]:
+    for value in vars(file).values():
         if isinstance(value, Control):
             yield value
-        elif isinstance(value, tuple) and value and all(type(entry) is Control for entry in value):
+        elif isinstance(value, tuple) and value and all(isinstance(entry, Control) for entry in value):
             yield from value
 
 
-# A control is found by standing in its scope's file, alone or in a tuple built from a table.
-CATALOGUE: dict[str, Control] = {control.id: control for scope in _SCOPES for control in _controls_in(scope)}
+# A control is found by standing in one of the files, alone or in a tuple built from a table.
+CATALOGUE: dict[str, Control] = {control.id: control for file in _FILES for control in _controls_in(file)}
 
 PROFILES: dict[str, Callable[[Control], bool]] = {
     "baseline": lambda control: control.baseline,
@@ -69,7 +101,9 @@ PROFILES: dict[str, Callable[[Control], bool]] = {
 def choose(profile: str, patterns: Sequence[str] = ()) -> list[Control]:
     """The controls of a profile, or those whose id matches one of `patterns`, whatever the profile."""
     if patterns:
-        return [control for control in CATALOGUE.values() if any(fnmatchcase(control.id, p) for p in patterns)]
+        return [
+            control for control in CATALOGUE.values() if any(fnmatchcase(control.id, p) for p in patterns)
+        ]
     return [control for control in CATALOGUE.values() if PROFILES[profile](control)]
 
 
@@ -114,6 +148,6 @@ def _kind(value: Any) -> str:
         (Mapping, "dictionary"),
         ((list, tuple), "list"),
     ):
-        if isinstance(value, kind):  # type: ignore[arg-type]
+        if isinstance(value, kind):
             return name
     return "null"

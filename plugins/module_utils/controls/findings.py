@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 PASS, FAIL, NOT_APPLICABLE, MANUAL, UNKNOWN = "pass", "fail", "not_applicable", "manual", "unknown"
 VERDICTS = (PASS, FAIL, NOT_APPLICABLE, MANUAL, UNKNOWN)
@@ -28,7 +28,7 @@ class Deviation(NamedTuple):
 
     actual: Any
     expected: Any = None
-    evidence: Optional[str] = None
+    evidence: str | None = None
     verdict: str = FAIL
 
 
@@ -46,7 +46,7 @@ class Remedy(NamedTuple):
 
     effect: str
     text: str
-    role: Optional[str] = None
+    role: str | None = None
     variables: Mapping[str, Any] = {}
 
 
@@ -68,7 +68,7 @@ class Control(NamedTuple):
     requirements: tuple[str, ...] = ()
     cis_1_6_0: tuple[str, ...] = ()
     cis_1_8_0: tuple[str, ...] = ()
-    level: Optional[int] = None
+    level: int | None = None
     baseline: bool = True
     parameters: Mapping[str, Any] = {}
 
@@ -89,8 +89,8 @@ class Case:
     def __init__(
         self,
         snapshot: Mapping[str, Any],
-        engine: Optional[Mapping[str, Any]] = None,
-        parameters: Optional[Mapping[str, Any]] = None,
+        engine: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.snapshot = snapshot
         self._engine = engine
@@ -131,7 +131,7 @@ def read(data: Any, *path: Any) -> Any:
 
 
 def _refuse_error(data: Any) -> None:
-    if isinstance(data, Mapping) and set(data) == {"error"}:
+    if isinstance(data, dict) and len(data) == 1 and "error" in data:
         raise Unread(str(data["error"]))
 
 
@@ -147,7 +147,9 @@ def on_engine(case: Case) -> Iterable[Item]:
     return (Item("engine", name, name, case.engine),)
 
 
-def scope(name: str, per_engine: bool, over: Callable[[Case], Iterable[Item]]) -> Callable[..., Any]:
+def scope(
+    name: str, per_engine: bool, over: Callable[[Case], Iterable[Item]]
+) -> Callable[..., Callable[[Callable[[Any, Case], Any]], Control]]:
     """The decorator factory that the controls of one scope share.
 
     >>> control = scope("host", per_engine=False, over=on_host)
@@ -164,10 +166,10 @@ def scope(name: str, per_engine: bool, over: Callable[[Case], Iterable[Item]]) -
         *,
         requirements: Sequence[str] = (),
         cis: Sequence[str] = (),
-        cis_1_8_0: Optional[Sequence[str]] = None,
-        level: Optional[int] = None,
-        baseline: Optional[bool] = None,
-        parameters: Optional[Mapping[str, Any]] = None,
+        cis_1_8_0: Sequence[str] | None = None,
+        level: int | None = None,
+        baseline: bool | None = None,
+        parameters: Mapping[str, Any] | None = None,
         over: Callable[[Case], Iterable[Item]] = over,
     ) -> Callable[[Callable[[Any, Case], Any]], Control]:
         def decorate(judge: Callable[[Any, Case], Any]) -> Control:
@@ -195,7 +197,7 @@ def scope(name: str, per_engine: bool, over: Callable[[Case], Iterable[Item]]) -
 
 def cis_id_in_1_8_0(cis_id: str) -> str:
     """The number that a recommendation of CIS Docker 1.6.0 has in 1.8.0, which put a new 2.7 before the old one."""
-    section, _, number = cis_id.partition(".")
+    section, _unused, number = cis_id.partition(".")
     if section == "2" and int(number) >= 7:
         return f"2.{int(number) + 1}"
     return cis_id

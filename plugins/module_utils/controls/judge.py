@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     FAIL,
@@ -44,30 +44,35 @@ def findings_of(
     return sorted(findings, key=lambda finding: (finding["control"], finding["engine"] or ""))
 
 
-def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Optional[Mapping[str, Any]]]:
+def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Mapping[str, Any] | None]:
     engines = snapshot["engines"]
     if not control.per_engine or not isinstance(engines, Sequence):
         return (None,)
     return engines or (None,)
 
 
-def _finding(control: Control, case: Case, engine: Optional[Mapping[str, Any]], severity: str) -> dict[str, Any]:
+def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, severity: str) -> dict[str, Any]:
     counts = dict.fromkeys(VERDICTS, 0)
     subjects: list[dict[str, Any]] = []
-    reason = None
+    reason = why_not = None
     try:
         if control.per_engine and engine is None:
             case.host("engines")
         for item in control.over(case):
-            verdict, found = _judge_item(control, item, case)
+            verdict, found, why_not = _judge_item(control, item, case)
             counts[verdict] += 1
             subjects += found
         verdict = next((verdict for verdict in _WORST_FIRST if counts[verdict]), PASS)
+        reason = why_not if verdict == NOT_APPLICABLE else None
     except NotApplicable as problem:
         verdict, reason = NOT_APPLICABLE, str(problem)
     except Unread as problem:
         verdict, reason = UNKNOWN, str(problem)
-    subjects.sort(key=lambda subject: (_WORST_FIRST.index(subject["verdict"]), subject["name"], subject["id"]))
+    except Exception as problem:
+        verdict, reason = UNKNOWN, _crash(problem)
+    subjects.sort(
+        key=lambda subject: (_WORST_FIRST.index(subject["verdict"]), subject["name"], subject["id"])
+    )
     return {
         "control": control.id,
         "title": control.title,
@@ -77,8 +82,8 @@ def _finding(control: Control, case: Case, engine: Optional[Mapping[str, Any]], 
         "scope": control.scope,
         "message": reason or _message(verdict, counts, subjects),
         "subjects": subjects,
-        "counts": counts,
-        "remedy": {**control.remedy._asdict(), "variables": dict(control.remedy.variables)},
+        "counts": {verdict: count for verdict, count in counts.items() if count},
+        "remedy": _remedy(control) if verdict in (FAIL, MANUAL) else None,
         "references": {
             "requirements": list(control.requirements),
             "cis_1_6_0": list(control.cis_1_6_0),
@@ -88,19 +93,34 @@ def _finding(control: Control, case: Case, engine: Optional[Mapping[str, Any]], 
     }
 
 
-def _judge_item(control: Control, item: Item, case: Case) -> tuple[str, list[dict[str, Any]]]:
-    """The item's verdict and the subjects to show for it: passing ones are only counted."""
+def _remedy(control: Control) -> dict[str, Any]:
+    return {**control.remedy._asdict(), "variables": dict(control.remedy.variables)}
+
+
+def _judge_item(control: Control, item: Item, case: Case) -> tuple[str, list[dict[str, Any]], str | None]:
+    """The item's verdict, the subjects to show for it (passing ones are only counted), why it is not applicable."""
+    deviations: list[Deviation] = []
     try:
         outcome = control.judge(item.value, case)
-    except NotApplicable:
-        return NOT_APPLICABLE, []
+        # One by one: what was found before something could not be read still counts.
+        for deviation in [outcome] if isinstance(outcome, Deviation) else outcome or ():
+            deviations.append(deviation)
+    except NotApplicable as problem:
+        if not deviations:
+            return NOT_APPLICABLE, [], str(problem)
     except Unread as problem:
-        return UNKNOWN, [_subject(item, Deviation(None, evidence=str(problem), verdict=UNKNOWN))]
-    deviations = [outcome] if isinstance(outcome, Deviation) else list(outcome or ())
+        deviations.append(Deviation(None, evidence=str(problem), verdict=UNKNOWN))
+    except Exception as problem:
+        deviations.append(Deviation(None, evidence=_crash(problem), verdict=UNKNOWN))
     if not deviations:
-        return PASS, []
+        return PASS, [], None
     worst = min((deviation.verdict for deviation in deviations), key=_WORST_FIRST.index)
-    return worst, [_subject(item, deviation) for deviation in deviations]
+    return worst, [_subject(item, deviation) for deviation in deviations], None
+
+
+def _crash(problem: Exception) -> str:
+    """A host may show what nobody thought of; that must not cost the rest of the audit."""
+    return f"the control itself failed: {type(problem).__name__}: {problem}"
 
 
 def _subject(item: Item, deviation: Deviation) -> dict[str, Any]:
@@ -122,8 +142,6 @@ def _message(verdict: str, counts: Mapping[str, int], subjects: Sequence[Mapping
         return "There is nothing of this kind."
     if verdict == PASS:
         return "Holds." if checked == 1 else f"Holds for all {checked - counts[NOT_APPLICABLE]}."
-    if verdict == NOT_APPLICABLE:
-        return "Does not apply here."
     if checked > 1:
         return f"{counts[verdict]} of {checked}: {_names(verdict, subjects)}."
     first = subjects[0]
@@ -158,6 +176,9 @@ def score_of(findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for finding in findings:
         verdict = "waived" if finding["waived"] else finding["verdict"]
         verdicts[verdict] += 1
+        if verdict == NOT_APPLICABLE and finding["scope"] == "containers" and finding["counts"]:
+            # It concerns none of the containers there are: as with no container at all, it holds.
+            verdict = PASS
         if verdict in weights:
             weights[verdict] += SEVERITY_WEIGHTS[finding["severity"]]
         if verdict == FAIL:

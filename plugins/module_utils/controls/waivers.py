@@ -16,9 +16,7 @@ WAIVER_FIELDS = ("control", "subject", "reason", "owner", "expires")
 ATTESTATION_FIELDS = ("control", "by", "date", "valid_until")
 
 
-def errors_in(
-    waivers: Sequence[Any], attestations: Sequence[Any], control_ids: Collection[str]
-) -> list[str]:
+def errors_in(waivers: Sequence[Any], attestations: Sequence[Any], control_ids: Collection[str]) -> list[str]:
     """What is wrong with the entries: one sentence each, with the entry's place and content."""
     errors = []
     for kind, entries, fields, dates in (
@@ -26,7 +24,9 @@ def errors_in(
         ("attestations", attestations, ATTESTATION_FIELDS, ("date", "valid_until")),
     ):
         for place, entry in enumerate(entries):
-            errors += [f"{kind}[{place}] {problem}" for problem in _entry_errors(entry, fields, dates, control_ids)]
+            errors += [
+                f"{kind}[{place}] {problem}" for problem in _entry_errors(entry, fields, dates, control_ids)
+            ]
     return errors
 
 
@@ -37,7 +37,9 @@ def _entry_errors(
         return [f"is not a dictionary: {entry!r}"]
     named = f"({entry.get('control', 'no control')}, {entry.get('subject', entry.get('by', 'no subject'))})"
     errors = [
-        f"{named} lacks '{field}'" for field in fields if not isinstance(entry.get(field), str) or not entry[field].strip()
+        f"{named} lacks '{field}'"
+        for field in fields
+        if not isinstance(entry.get(field), str) or not entry[field].strip()
     ]
     errors += [f"{named} has the unknown key '{key}'" for key in entry if key not in (*fields, "note")]
     if isinstance(entry.get("control"), str) and entry["control"] not in control_ids:
@@ -57,11 +59,13 @@ def is_date(text: str) -> bool:
 
 
 def attest(findings: Sequence[dict[str, Any]], attestations: Sequence[Mapping[str, Any]], today: str) -> None:
-    """Make `manual` findings with a valid attestation `pass`; show an expired one and leave the verdict."""
+    """Make `manual` findings with a valid attestation `pass`; show an expired one and leave the verdict.
+
+    Only findings that have one get the key `attestation`.
+    """
     by_control = {entry["control"]: entry for entry in attestations}
     for finding in findings:
         entry = by_control.get(finding["control"])
-        finding["attestation"] = None
         if entry is None or finding["verdict"] != MANUAL:
             continue
         state = ACTIVE if today <= entry["valid_until"] else EXPIRED
@@ -72,7 +76,9 @@ def attest(findings: Sequence[dict[str, Any]], attestations: Sequence[Mapping[st
         }
         if state == ACTIVE:
             finding["verdict"] = PASS
-            finding["message"] = f"Attested by {entry['by']} on {entry['date']}, valid until {entry['valid_until']}."
+            finding["message"] = (
+                f"Attested by {entry['by']} on {entry['date']}, valid until {entry['valid_until']}."
+            )
 
 
 def waive(

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.judge import score_of
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import attest, errors_in, is_date, waive
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import (
+    attest,
+    errors_in,
+    is_date,
+    waive,
+)
 
 WAIVER = {
     "control": "container.privileged",
@@ -17,15 +22,27 @@ WAIVER = {
     "owner": "platform team",
     "expires": "2026-12-31",
 }
-ATTESTATION = {"control": "host.hardened", "by": "A. Person", "date": "2026-11-01", "valid_until": "2027-05-01"}
+ATTESTATION = {
+    "control": "host.hardened",
+    "by": "A. Person",
+    "date": "2026-11-01",
+    "valid_until": "2027-05-01",
+}
 CONTROLS = {"container.privileged", "host.hardened"}
 
 
 def finding(verdict: str = "fail", *names: str, control: str = "container.privileged") -> dict[str, Any]:
     subjects = [
-        {"kind": "container", "id": f"id-of-{name}", "name": name, "verdict": verdict, "waiver": None} for name in names
+        {"kind": "container", "id": f"id-of-{name}", "name": name, "verdict": verdict, "waiver": None}
+        for name in names
     ]
-    return {"control": control, "severity": "critical", "verdict": verdict, "message": "", "subjects": subjects}
+    return {
+        "control": control,
+        "severity": "critical",
+        "verdict": verdict,
+        "message": "",
+        "subjects": subjects,
+    }
 
 
 @pytest.mark.parametrize(
@@ -33,11 +50,20 @@ def finding(verdict: str = "fail", *names: str, control: str = "container.privil
     [
         ("container.privileged", "waivers[0] is not a dictionary: 'container.privileged'"),
         ({**WAIVER, "owner": " "}, "waivers[0] (container.privileged, probe) lacks 'owner'"),
-        ({k: v for k, v in WAIVER.items() if k != "expires"}, "(container.privileged, probe) lacks 'expires'"),
-        ({**WAIVER, "expires": "2026-13-01"}, "has expires '2026-13-01', which is no date of the form 2026-12-31"),
+        (
+            {k: v for k, v in WAIVER.items() if k != "expires"},
+            "(container.privileged, probe) lacks 'expires'",
+        ),
+        (
+            {**WAIVER, "expires": "2026-13-01"},
+            "has expires '2026-13-01', which is no date of the form 2026-12-31",
+        ),
         ({**WAIVER, "expires": "31.12.2026"}, "which is no date"),
         ({**WAIVER, "expires": 20261231}, "lacks 'expires'"),
-        ({**WAIVER, "control": "container.priv"}, "(container.priv, probe) names a control that does not exist"),
+        (
+            {**WAIVER, "control": "container.priv"},
+            "(container.priv, probe) names a control that does not exist",
+        ),
         ({**WAIVER, "untill": "x"}, "has the unknown key 'untill'"),
     ],
 )
@@ -112,4 +138,4 @@ def test_an_attestation_speaks_only_for_what_no_program_can_tell(verdict, today,
     judged = finding(verdict, control="host.hardened")
     attest([judged], [ATTESTATION], today)
     assert judged["verdict"] == after
-    assert (judged["attestation"] or {}).get("state") == state
+    assert judged.get("attestation", {}).get("state") == state
