@@ -56,17 +56,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.bulwark.docker.plugins.module_utils.audit import option_errors as errors_in
 
-OPTIONS = {"parameters": Mapping, "severities": Mapping, "controls": list, "waivers": list, "attestations": list}
+OPTIONS = {
+    "parameters": Mapping,
+    "severities": Mapping,
+    "controls": list,
+    "waivers": list,
+    "attestations": list,
+}
 
 
 def option_errors(options: Any) -> list[str]:
     """What is wrong with `options`, one sentence each."""
     if not isinstance(options, Mapping) or set(options) != set(OPTIONS):
         raise AnsibleFilterError(f"option_errors takes a dictionary with the keys {', '.join(OPTIONS)}")
-    wrong = [f"{name}: is of the wrong type" for name, kind in OPTIONS.items() if not isinstance(options[name], kind)]
+    wrong = [
+        f"{name}: is of the wrong type"
+        for name, kind in OPTIONS.items()
+        if not isinstance(options[name], kind)
+    ]
     return wrong or errors_in({name: _plain(value) for name, value in options.items()})
 
 

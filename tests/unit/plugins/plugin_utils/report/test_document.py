@@ -1,0 +1,201 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report holds every host, agrees with its schema and does not depend on the order of its input."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
+
+from tests.unit.plugins import reports
+
+SCHEMA = json.loads((Path(__file__).parents[5] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+CONTROL = reports.catalogue(1)[0]
+
+
+def report(hosts: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """The report as a reader of report.json gets it."""
+    return json.loads(json.dumps(build_report(hosts, "Audit", **more)))
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("hostile", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_reports_agree_with_the_schema(count, hostile):
+    VALIDATOR.validate(report(reports.make_hosts(count, hostile=hostile), generated="2026-11-22T10:00:00Z"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("schema",), 2),
+        (("surprise",), 1),
+        (("totals", "score", "percent"), 101),
+        (("totals", "verdicts", "maybe"), 1),
+        (("hosts", 0, "status"), "skipped"),
+        (("hosts", 0, "score"), None),
+        (("hosts", 2, "message"), None),
+        (("findings", 0, "verdict"), "waived"),
+        (("findings", 0, "severity"), "urgent"),
+        (("findings", 0, "subjects"), None),
+        (("findings", 0, "extra"), True),
+        (("findings", 0, "remedy", "effect"), "reboot"),
+        (("findings", 0, "references", "cis_1_6_0"), "2.9"),
+        (("waivers", 0, "expires"), "next year"),
+        (("waivers", 0, "state"), "gone"),
+    ],
+)
+def test_the_schema_refuses_other_shapes(path, value):
+    document = report(reports.make_hosts(3, controls=5))
+    *parents, last = path
+    part = document
+    for step in parents:
+        part = part[step]
+    part[last] = value
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(document)
+
+
+def test_the_schema_refuses_a_pass_that_is_waived():
+    document = report([reports.audited("web1", [reports.finding(CONTROL, "pass", [])])])
+    document["findings"][0]["waived"] = True
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(document)
+
+
+def test_the_order_of_the_input_does_not_matter():
+    hosts = reports.make_hosts(4, controls=30)
+    shuffled = copy.deepcopy(hosts)
+    random.Random(1).shuffle(shuffled)
+    for host in shuffled:
+        if host["result"]:
+            host["result"]["findings"].reverse()
+    assert json.dumps(report(hosts)) == json.dumps(report(shuffled))
+
+
+def test_only_a_report_that_was_asked_for_its_time_holds_times():
+    hosts = reports.make_hosts(1, controls=1)
+    assert "2026" not in json.dumps(report(hosts)["hosts"])
+    dated = report(hosts, generated="2026-11-22T11:00:00Z")
+    assert dated["generated"] == "2026-11-22T11:00:00Z"
+    assert dated["hosts"][0]["collected"] == "2026-11-22T10:00:00Z"
+
+
+def test_totals_add_up():
+    hosts = reports.make_hosts(4, controls=60)
+    totals = report(hosts)["totals"]
+    scores = [host["result"]["score"] for host in hosts if host["result"]]
+    assert totals["hosts"] == {"total": 4, "unreachable": 1, "failed": 0, "audited": 3}
+    assert totals["verdicts"] == {
+        name: sum(score["verdicts"][name] for score in scores) for name in scores[0]["verdicts"]
+    }
+    assert totals["failed_by_severity"]["high"] == sum(s["failed_by_severity"]["high"] for s in scores)
+    passed, failed = (sum(score[key] for score in scores) for key in ("passed", "failed"))
+    assert totals["score"]["percent"] == round(100 * passed / (passed + failed), 1)
+
+
+def test_without_a_judgement_there_is_no_score():
+    assert report([reports.unaudited("web1")])["totals"]["score"]["percent"] is None
+    assert report([])["totals"]["hosts"]["total"] == 0
+
+
+def test_unaudited_hosts_stay_with_their_message():
+    hosts = report([reports.unaudited("b"), reports.unaudited("a", "failed", "No space left on device")])[
+        "hosts"
+    ]
+    assert [(host["host"], host["status"], host["message"]) for host in hosts] == [
+        ("a", "failed", "No space left on device"),
+        ("b", "unreachable", "Connection timed out"),
+    ]
+
+
+def without(key: str) -> dict[str, Any]:
+    host = reports.audited("web1", [reports.finding(CONTROL, "pass", [])])
+    del host["result"][key]
+    return host
+
+
+def changed(key: str, value: Any) -> dict[str, Any]:
+    host = reports.audited("web1", [reports.finding(CONTROL, "pass", [])])
+    host["result"]["findings"][0][key] = value
+    return host
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"host": "web1", "status": "audited", "message": None, "result": None}, "TypeError"),
+        ({"host": "web1", "status": "audited"}, "KeyError: 'result'"),
+        ({**reports.audited("web1", []), "result": {"schema": 2}}, "schema 2, this report reads schema 1"),
+        (without("score"), "KeyError: 'score'"),
+        (changed("verdict", "fine"), "the verdict fine"),
+        (changed("severity", "urgent"), "severity urgent"),
+        (changed("subjects", 3), "TypeError"),
+    ],
+)
+def test_a_result_that_cannot_be_read_is_a_failed_host(entry, reason):
+    document = report([entry, reports.audited("web2", [reports.finding(CONTROL, "pass", [])])])
+    VALIDATOR.validate(document)
+    broken, sound = document["hosts"]
+    assert (broken["status"], sound["status"]) == ("failed", "audited")
+    assert reason in broken["message"]
+    assert [finding["host"] for finding in document["findings"]] == ["web2"]
+
+
+@pytest.mark.parametrize(
+    ("hosts", "sentence"),
+    [
+        ([{"status": "audited"}], "no host name"),
+        (["web1"], "no host name"),
+        ([{"host": "web1", "status": "skipped"}], "web1 has the status 'skipped'"),
+        ([reports.unaudited("web1"), reports.unaudited("web1")], "web1 is listed twice"),
+    ],
+)
+def test_malformed_entries_are_refused_by_name(hosts, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build_report(hosts, "Audit")
+
+
+def accepted(state: str, matched: int) -> dict[str, Any]:
+    return {
+        "control": "container.privileged",
+        "subject": "agent",
+        **reports.waiver(),
+        "state": state,
+        "matched": matched,
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "matched", "hosts"),
+    [
+        ([("active", 2), ("unmatched", 0)], "active", 2, ["a"]),
+        ([("unmatched", 0), ("active", 1)], "active", 1, ["b"]),
+        ([("unmatched", 0), ("unmatched", 0)], "unmatched", 0, []),
+        ([("expired", 0), ("expired", 3)], "expired", 3, ["b"]),
+        ([("active", 1), ("expired", 3)], "expired", 4, ["a", "b"]),
+    ],
+)
+def test_a_waiver_of_several_hosts_is_one(states, state, matched, hosts):
+    entries = [
+        reports.audited(name, [], waivers=[accepted(*found)])
+        for name, found in zip("ab", states, strict=True)
+    ]
+    (waiver,) = report(entries)["waivers"]
+    assert (waiver["state"], waiver["matched"], waiver["hosts"]) == (state, matched, hosts)
+
+
+def test_keys_that_a_report_does_not_have_are_left_out():
+    host = changed("debug", {"raw": "snapshot"})
+    assert "debug" not in report([host])["findings"][0]

@@ -1,0 +1,270 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results of audits as a playbook collects them, for any number of hosts, with hostile names on request.
+
+The same arguments give the same data: tests, screenshots and the bench compare runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+from typing import Any
+
+Data = dict[str, Any]
+
+RTL_OVERRIDE, ISOLATE_END, ESCAPE, ZERO_WIDTH = "\u202e", "\u2069", "\x1b", "\u200b"
+HOSTILE_NAMES = (
+    "<script>window.pwned=1;alert(1)</script>",
+    "<img src=https://evil.example/x.png onerror=window.pwned=2>",
+    "</style><style>body{display:none}</style><h1 class=injected>owned</h1>",
+    "</script><script>window.pwned=3</script>",
+    "javascript:window.pwned=4",
+    "[click](javascript:window.pwned=5) ![i](https://evil.example/y.png)",
+    "https://evil.example/ www.evil.example <https://evil.example/>",
+    "{{ 7 * 191 }} {% raw %} {# gone",
+    "back`tick ``two`` | pipe | *bold* _it_ # head",
+    f"invoice{RTL_OVERRIDE}gpj.exe{ISOLATE_END}",
+    f"{ESCAPE}[2J{ESCAPE}]0;owned\x07{ESCAPE}[31mred\r\x08",
+    "line one\nline two\u2028line three\n\n# heading\n- item",
+    f"zero{ZERO_WIDTH}width\ufeff\x00nul\ud800",
+    '" onmouseover="window.pwned=6" x=\'y\' &lt;b&gt; &amp;',
+    "k" * 1024,
+    "שלום-עולם",
+    "@everyone #1 ~~gone~~ &#60;b&#62; <!-- -->",
+)
+
+_SCOPES = ("containers", "daemon", "files", "host", "images", "listeners", "networks", "orchestrators")
+_OS = (
+    ("Debian GNU/Linux 12 (bookworm)", "6.1.0-28-amd64", "20.10.24+dfsg1"),
+    ("Debian GNU/Linux 13 (trixie)", "6.12.9-amd64", "26.1.5+dfsg1"),
+    ("Ubuntu 24.04.1 LTS", "6.8.0-51-generic", "28.5.2"),
+)
+_VERDICTS = ("pass", "fail", "not_applicable", "manual", "unknown")
+_ODDS = (52, 24, 14, 6, 4)
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+_WEIGHT = {"critical": 10, "high": 5, "medium": 3, "low": 1, "info": 0}
+_MESSAGES = {
+    "pass": "Everything judged is as expected.",
+    "not_applicable": "There is nothing of the kind on this host.",
+    "manual": "No attestation is given; it needs who, when and valid until.",
+    "unknown": "The file could not be read: Permission denied.",
+}
+
+
+def catalogue(count: int) -> list[dict[str, str]]:
+    """That many controls: those of reports.csv, then numbered ones of every scope and severity."""
+    with Path(__file__).with_name("reports.csv").open(encoding="utf-8") as table:
+        named = list(csv.DictReader(table))[:count]
+    for number in range(len(named), count):
+        scope = _SCOPES[number % len(_SCOPES)]
+        named.append(
+            {
+                "control": f"{scope.rstrip('s')}.rule_{number:03}",
+                "scope": scope,
+                "severity": _SEVERITIES[1 + number % 4],
+                "title": f"Setting {number} of the {scope} is as it should be",
+                "effect": "manual",
+                "role": "",
+                "expected": "on",
+                "actual": "off",
+                "kind": "setting",
+            }
+        )
+    return named
+
+
+def subject(kind: str, name: str, expected: Any = "on", actual: Any = "off", **more: Any) -> Data:
+    """One failing subject."""
+    return {
+        "kind": kind,
+        "id": f"{abs(hash_of(name)):064x}",
+        "name": name,
+        "verdict": "fail",
+        "expected": expected,
+        "actual": actual,
+        "evidence": "GET /containers/json",
+        "waiver": None,
+        **more,
+    }
+
+
+def hash_of(name: str) -> int:
+    """A number that depends on the name alone (hash() differs between runs)."""
+    return int.from_bytes(name.encode("utf-8", "replace")[-24:], "big")
+
+
+def finding(control: dict[str, str], verdict: str, subjects: list[Data], message: str | None = None) -> Data:
+    """One finding of a control of the catalogue."""
+    role, scope = control["role"] or None, control["scope"]
+    number = hash_of(control["control"]) % 40
+    return {
+        "control": control["control"],
+        "title": control["title"],
+        "severity": control["severity"],
+        "verdict": verdict,
+        "scope": scope,
+        "engine": "system" if scope in ("containers", "daemon", "images") else None,
+        "counts": {**dict.fromkeys(_VERDICTS, 0), verdict: max(1, len(subjects))},
+        "waived": False,
+        "attestation": None,
+        "message": message or _MESSAGES.get(verdict) or f"{len(subjects)} of {len(subjects) + 4} differ.",
+        "subjects": subjects,
+        "remedy": {
+            "effect": control["effect"],
+            "role": role,
+            "variables": {f"{role}_state": "present"} if role else {},
+            "text": "Change it where the container is defined, then create it anew."
+            if role is None
+            else "The role writes the setting, proves the daemon healthy and undoes it otherwise.",
+        },
+        "references": {
+            "requirements": [f"D{number % 10 + 1:02}-{number:02}"],
+            "cis_1_6_0": [f"{number % 7 + 1}.{number}"],
+            "cis_1_8_0": [f"{number % 7 + 1}.{number + 1}"],
+            "owasp": [f"D{number % 10 + 1:02}"],
+        },
+    }
+
+
+def waiver(state: str = "active") -> Data:
+    """What a subject carries when a waiver matches it."""
+    return {
+        "reason": "Build agent, replaced in the next quarter",
+        "owner": "platform team",
+        "expires": "2026-01-31" if state == "expired" else "2027-03-31",
+        "state": state,
+    }
+
+
+def score(findings: list[Data]) -> Data:
+    """The score the module would return for the findings."""
+    verdicts = dict.fromkeys((*_VERDICTS, "waived"), 0)
+    by_severity = dict.fromkeys(_SEVERITIES, 0)
+    weights = {"passed": 0, "failed": 0, "waived": 0}
+    for one in findings:
+        result = "waived" if one.get("waived") else one["verdict"]
+        verdicts[result] += 1
+        by_severity[one["severity"]] += result == "fail"
+        column = {"pass": "passed", "fail": "failed", "waived": "waived"}.get(result)
+        if column:
+            weights[column] += _WEIGHT[one["severity"]]
+    judged = weights["passed"] + weights["failed"]
+    return {
+        "percent": round(100 * weights["passed"] / judged, 1) if judged else None,
+        **weights,
+        "verdicts": verdicts,
+        "failed_by_severity": by_severity,
+    }
+
+
+def result(
+    findings: list[Data], number: int = 0, privileged: bool = True, waivers: list[Data] | None = None
+) -> Data:
+    """What compliance_info returns."""
+    system, kernel, engine = _OS[number % len(_OS)]
+    engines = [{"name": "system", "state": "running", "version": engine, "containers": 20}]
+    if number % 7 == 3:
+        engines.append({"name": "rootless:builder", "state": "running", "version": engine, "containers": 4})
+    return {
+        "changed": False,
+        "schema": 1,
+        "profile": "baseline",
+        "findings": findings,
+        "score": score(findings),
+        "waivers": waivers or [],
+        "host": {
+            "name": f"node{number}",
+            "os": system,
+            "kernel": kernel,
+            "engines": engines,
+            "privileged": privileged,
+            "collected": "2026-11-22T10:00:00Z",
+        },
+    }
+
+
+def audited(name: str, findings: list[Data], **more: Any) -> Data:
+    """A host that was audited."""
+    return {"host": name, "status": "audited", "message": None, "result": result(findings, **more)}
+
+
+def unaudited(name: str, status: str = "unreachable", message: str = "Connection timed out") -> Data:
+    """A host that was not."""
+    return {"host": name, "status": status, "message": message, "result": None}
+
+
+def make_hosts(count: int, controls: int = 150, hostile: bool = False, seed: int = 7) -> list[Data]:
+    """That many hosts as the playbook collects them; the last of three or more is unreachable.
+
+    With `hostile`, names, messages and evidence are the strings of HOSTILE_NAMES.
+    """
+    chosen = catalogue(controls)
+    reach = count - 1 if count >= 3 else count
+    hosts = [
+        _host(f"web{number:03}", number, chosen, hostile, random.Random(seed + number))
+        for number in range(reach)
+    ]
+    missing = [unaudited(f"web{number:03}") for number in range(reach, count)]
+    if hostile:
+        missing += [unaudited(name, "failed", name) for name in HOSTILE_NAMES]
+    return sorted(hosts + missing, key=lambda host: str(host["host"]))
+
+
+def _host(name: str, number: int, chosen: list[dict[str, str]], hostile: bool, dice: random.Random) -> Data:
+    findings = []
+    for position, control in enumerate(chosen):
+        verdict = dice.choices(_VERDICTS, _ODDS)[0]
+        findings.append(_rolled(control, verdict, number, dice))
+        if hostile and position < len(HOSTILE_NAMES):
+            findings[-1] = _hostile(control, HOSTILE_NAMES[position])
+    waivers = [
+        {"control": "container.privileged", "subject": "cadvisor-old", **waiver("unmatched"), "matched": 0},
+        {"control": "container.restart_policy", "subject": "agent-*", **waiver(), "matched": 2},
+        {"control": "daemon.icc", "subject": "*", **waiver("expired"), "matched": 1},
+    ]
+    return audited(name, findings, number=number, privileged=number % 10 != 1, waivers=waivers)
+
+
+def _rolled(control: dict[str, str], verdict: str, number: int, dice: random.Random) -> Data:
+    if verdict != "fail":
+        return finding(control, verdict, [])
+    kind, actual = control["kind"], control["actual"]
+    stem = ("agent", "api", "cache", "db", "proxy", "queue", "worker")
+    names = [control["control"].split(".")[-1]]
+    if kind in ("container", "image"):
+        names = [f"{dice.choice(stem)}-{number}-{one}" for one in range(dice.randint(1, 14))]
+    if kind == "file":
+        names = [f"/etc/docker/{names[0]}"]
+    subjects = [
+        subject(kind, name, control["expected"], actual if dice.random() < 0.7 else f"{actual} (inherited)")
+        for name in names
+    ]
+    whole = finding(control, "fail", subjects)
+    if dice.random() < 0.08:
+        whole["waived"] = True
+        for one in subjects:
+            one["waiver"] = waiver()
+    return whole
+
+
+def _hostile(control: dict[str, str], text: str) -> Data:
+    """A failure whose every free text is the given one."""
+    subjects = [subject(kind, text, text, [text, text], evidence=text) for kind in ("container", "image")]
+    subjects[0]["waiver"] = {"reason": text, "owner": text, "expires": "2027-01-01", "state": "active"}
+    return {
+        **finding(control, "fail", subjects, message=f"{text} is not as expected."),
+        "title": f"Title {text}",
+        "engine": f"rootless:{text}",
+        "remedy": {"effect": "manual", "role": None, "variables": {text: text}, "text": text},
+        "references": {"requirements": [text], "cis_1_6_0": [], "cis_1_8_0": [], "owasp": [text]},
+        "attestation": {
+            "by": text,
+            "date": "2026-01-01",
+            "valid_until": "2026-06-30",
+            "note": text,
+            "state": "expired",
+        },
+    }
