@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures that give a test a real host: `host` a fresh one, `shared_host` one per image and module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker  # type: ignore[import-untyped]
+import pytest
+
+from tests.hosts import engine, images, room
+from tests.hosts.host import Host
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "images(*names): the test host images to run on; all by default")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for a host runs on each image, or on those of its `images` marker."""
+    if "host_image" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("images")
+        metafunc.parametrize("host_image", marker.args if marker else tuple(images.RECIPES), scope="module")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup`, tests that share a host run in one process."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "shared_host" in item.fixturenames:
+            image = item.callspec.params["host_image"]
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{image}"))
+
+
+@pytest.fixture(scope="session")
+def machine() -> docker.DockerClient:
+    """The engine that carries the hosts, with their images, and without what dead sessions left."""
+    try:
+        client = engine.ensure()
+        images.ensure(client)
+    except engine.Unavailable as error:
+        pytest.fail(str(error), pytrace=False)
+    room.sweep(client)
+    return client
+
+
+@pytest.fixture
+def host(machine: docker.DockerClient, host_image: str) -> Iterator[Host]:
+    """A fresh host, destroyed after the test."""
+    fresh = Host.create(machine, host_image)
+    yield fresh
+    fresh.destroy()
+
+
+@pytest.fixture(scope="module")
+def shared_host(machine: docker.DockerClient, host_image: str) -> Iterator[Host]:
+    """A host that the tests of a module share: leave it as found."""
+    shared = Host.create(machine, host_image)
+    yield shared
+    shared.destroy()
