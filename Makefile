@@ -56,17 +56,20 @@ sanity: setup-dev
 	tests/sanity.sh
 
 unit: setup-dev
-	pytest tests/unit
+	pytest -n 2 tests/unit
 
 browser: setup-dev
 	pytest tests/browser
 
 hosts: setup-dev
 	python -m tests.hosts.prepare
-	pytest tests/hosts
+	# More at a time than cores: most of a test is waiting for a host.
+	pytest -n 3 --dist loadgroup tests/hosts
 
 molecule: setup-dev
 	python -m tests.hosts.prepare
+	# What a run that was killed has left behind would keep the next one from making its hosts.
+	molecule destroy --all
 	molecule test --all
 
 bench: setup-dev

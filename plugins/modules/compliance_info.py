@@ -258,15 +258,18 @@ findings:
           evidence: HostConfig.Privileged
           waiver: null
     counts:
-      description: How many subjects got which verdict.
+      description: How many subjects got which verdict. A verdict that none got is left out.
       type: dict
-      sample: {pass: 3, fail: 1, not_applicable: 0, manual: 0, unknown: 0}
+      sample: {pass: 3, fail: 1}
     attestation:
-      description: The attestation of a finding that no program can judge, or null.
+      description: The attestation of a finding that no program can judge.
+      returned: when there is one
       type: dict
-      sample: null
+      sample: {by: A. Person, date: "2026-11-01", valid_until: "2027-05-01", note: null, state: active}
     remedy:
-      description: How to put it right, and what that does to what runs (its effect).
+      description:
+        - How to put it right, and what that does to what runs (its effect).
+        - Null where there is nothing to put right, that is unless the verdict is V(fail) or V(manual).
       type: dict
       sample:
         effect: recreate
@@ -315,8 +318,13 @@ snapshot:
 
 import datetime
 import json
+from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import compile_once
+
+compile_once()
 
 from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit, option_errors
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import PROFILES
@@ -324,18 +332,23 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers im
 from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA, take
 
 
-def load(module: AnsibleModule, path: str) -> dict:
+def load(module: AnsibleModule, path: str) -> dict[str, Any]:
     """The snapshot saved at `path`; fails the module when it is none, or has another schema."""
+    snapshot: dict[str, Any]
     try:
-        with open(path, encoding="utf-8") as stream:
+        with Path(path).open(encoding="utf-8") as stream:
             snapshot = json.load(stream)
     except (OSError, ValueError) as problem:
-        module.fail_json(msg=f"from_snapshot: {path} cannot be read as JSON: {problem}. Give a file that was saved "
-                             f"from this module's return value 'snapshot'.")
+        module.fail_json(
+            msg=f"from_snapshot: {path} cannot be read as JSON: {problem}. Give a file that was saved "
+            f"from this module's return value 'snapshot'."
+        )
     schema = snapshot.get("schema") if isinstance(snapshot, dict) else None
     if schema != SCHEMA:
-        module.fail_json(msg=f"from_snapshot: {path} has the schema {schema!r}, this version of bulwark.docker judges "
-                             f"schema {SCHEMA}. Take a new snapshot, or judge it with the version that took it.")
+        module.fail_json(
+            msg=f"from_snapshot: {path} has the schema {schema!r}, this version of bulwark.docker judges "
+            f"schema {SCHEMA}. Take a new snapshot, or judge it with the version that took it."
+        )
     return snapshot
 
 
@@ -357,7 +370,13 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"control": text, "by": text, "date": text, "valid_until": text, "note": {"type": "str"}},
+                "options": {
+                    "control": text,
+                    "by": text,
+                    "date": text,
+                    "valid_until": text,
+                    "note": {"type": "str"},
+                },
             },
             "date": {"type": "str"},
             "snapshot": {"type": "bool", "default": False},
@@ -380,7 +399,9 @@ def main() -> None:
     if options["from_snapshot"]:
         snapshot = load(module, options["from_snapshot"])
     else:
-        snapshot = take(options["timeout"], updates=options["updates"], image_content=options["image_content"])
+        snapshot = take(
+            options["timeout"], updates=options["updates"], image_content=options["image_content"]
+        )
     result = audit(snapshot, options, options["date"] or datetime.date.today().isoformat())
     if options["snapshot"]:
         result["snapshot"] = snapshot

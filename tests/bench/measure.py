@@ -9,19 +9,23 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 
 def processes_started():
-    with open("/proc/stat", encoding="ascii") as stream:
+    with Path("/proc/stat").open(encoding="ascii") as stream:
         return next(int(line.split()[1]) for line in stream if line.startswith("processes "))
 
 
 before, begun = processes_started(), time.monotonic()
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-output = child.stdout.read()
-errors = child.stderr.read().decode(errors="replace")
-_, status, usage = os.wait4(child.pid, 0)
+with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=said, stderr=complained)
+    _unused, status, usage = os.wait4(child.pid, 0)
+    said.seek(0)
+    complained.seek(0)
+    output, errors = said.read().decode(errors="replace"), complained.read().decode(errors="replace")
 print(
     json.dumps(
         {
@@ -31,7 +35,7 @@ print(
             "memory": usage.ru_maxrss * 1024,
             # Threads of this host's daemons count as well: the kernel does not tell them apart.
             "processes": processes_started() - before,
-            "output": output.decode(errors="replace"),
+            "output": output,
             "errors": errors,
         }
     )
