@@ -31,7 +31,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
     container_listeners,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error, then
 
 SCHEMA = 1
 
@@ -65,9 +65,9 @@ def take(timeout: float, updates: bool = False, image_content: bool = False) -> 
         "hosts_access": attempt(hosts_access.hosts_access),
         "sshd": attempt(sshd.sshd),
         "clients": attempt(clients.clients, accounts),
-        "services": listening if is_error(listening) else attempt(services.services, listening, timeout),
+        "services": then(services.services, listening, timeout),
         "engine_processes": running,
-        "deleted_files": running if is_error(running) else attempt(daemons.deleted_files, running),
+        "deleted_files": then(daemons.deleted_files, running),
     }
     snapshot["files"] = attempt(files.files, paths.paths(snapshot))
     pem_files = paths.pem_files(snapshot)

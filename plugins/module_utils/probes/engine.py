@@ -27,6 +27,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     attempt,
     error,
     is_error,
+    then,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.socket_reach import SocketReach
 
@@ -127,23 +128,18 @@ def _list(value: Any) -> list[dict[str, Any]]:
 def _answers(api: EngineApi, around: containers.Surroundings, content: bool) -> dict[str, Any]:
     info = attempt(api.get, "/info")
     volumes = attempt(api.get, "/volumes")
-    bound = _then(engine_resources.bound, volumes)
+    bound = then(engine_resources.bound, volumes)
     found = attempt(_containers, api, around._replace(volume_sources={} if is_error(bound) else bound))
     return {
-        "info": _then(engine_resources.info, info),
+        "info": then(engine_resources.info, info),
         "containers": found,
         "images": attempt(_images, api, _list(found), content),
-        "networks": _then(engine_resources.networks, attempt(api.get, "/networks"), _list(found)),
-        "volumes": _then(engine_resources.volumes, volumes),
-        "plugins": _then(engine_resources.plugins, attempt(api.get, "/plugins")),
-        "swarm": _then(swarm.swarm, info, api),
-        "data_roots": _then(engine_resources.data_roots, info),
+        "networks": then(engine_resources.networks, attempt(api.get, "/networks"), _list(found)),
+        "volumes": then(engine_resources.volumes, volumes),
+        "plugins": then(engine_resources.plugins, attempt(api.get, "/plugins")),
+        "swarm": then(swarm.swarm, info, api),
+        "data_roots": then(engine_resources.data_roots, info),
     }
-
-
-def _then(function: Callable[..., Any], answer: Any, *arguments: Any) -> Any:
-    """What the function makes of an answer, or the mark that the answer is."""
-    return answer if is_error(answer) else attempt(function, answer, *arguments)
 
 
 def _containers(api: EngineApi, around: containers.Surroundings) -> list[dict[str, Any]]:

@@ -37,3 +37,8 @@ def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
         return error(
             f"{read.__module__.rpartition('.')[2]}.{read.__name__}: {type(problem).__name__}: {problem}"
         )
+
+
+def then(read: Callable[..., Any], needed: Any, *arguments: Any) -> Any:
+    """What `read(needed, *arguments)` returns, as `attempt` gives it; the mark that `needed` is, when it is one."""
+    return needed if is_error(needed) else attempt(read, needed, *arguments)
