@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -62,13 +63,20 @@ def _section(control: Control) -> str:
     lines += [
         f"- Severity: {control.severity}",
         f"- Profiles: {profiles}",
-        f"- Remedy ({control.remedy.effect}): {control.remedy.text}",
+        f"- Remedy ({_remedy(control)}): {control.remedy.text}",
     ]
+    if control.remedy.variables:
+        lines.append(f"- Variables: `{json.dumps(control.remedy.variables)}`")
     references = "; ".join(_references(control))
     if references:
         lines.append(f"- References: {references}")
     lines += [f"- Parameter `{name}`: default `{value!r}`" for name, value in control.parameters.items()]
     return "\n".join(lines) + "\n"
+
+
+def _remedy(control: Control) -> str:
+    role = f", role {control.remedy.role}" if control.remedy.role else ""
+    return control.remedy.effect + role
 
 
 def _references(control: Control) -> Iterable[str]:

@@ -39,3 +39,14 @@ attributes:
     details:
       - This module never reports a change.
 """
+
+    CHANGING_MODULE = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+"""

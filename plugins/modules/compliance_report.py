@@ -39,6 +39,8 @@ options:
     description:
       - What became of the hosts, each as C({host, status, message, result}), where C(status) is V(audited),
         V(failed) or V(unreachable) and C(result) is what M(bulwark.docker.compliance_info) returned.
+      - After a harden run also with C(before), what M(bulwark.docker.compliance_info) returned before the change,
+        and C(change), what was changed or would be, as the filter P(bulwark.docker.audit_outcomes#filter) gives it.
       - A list, or its JSON text, which C(ansible-core) hands over much faster.
     type: raw
     required: true
@@ -80,7 +82,8 @@ options:
     default: none
   fail_on_unaudited:
     description:
-      - Whether a host that was not audited, or a report without any host, closes the gate too.
+      - Whether a host that was not audited or could not be changed, or a report without any host, closes the gate
+        too.
     type: bool
     default: true
 seealso:

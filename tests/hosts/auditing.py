@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import json
 import tarfile
@@ -16,8 +17,8 @@ import ansible.module_utils
 from tests.hosts.engine import CLONE
 from tests.hosts.host import Host
 
-MODULE = "ansible_collections.bulwark.docker.plugins.modules.compliance_info"
-# On the host.
+MODULES = "ansible_collections.bulwark.docker.plugins.modules"
+# On the host; the name ends with what tells one state of the sources from another.
 LIBRARY = "/opt/bulwark-test"
 _COLLECTION = Path("ansible_collections/bulwark/docker/plugins")
 
@@ -30,16 +31,30 @@ def audit(host: Host, *, user: str | None = None, **options: Any) -> dict[str, A
     return result
 
 
-def run_module(host: Host, options: dict[str, Any], user: str | None = None) -> dict[str, Any]:
-    """The module's result, failed or not. It runs on the host the way Ansible documents for single modules.
+def run_module(
+    host: Host,
+    options: dict[str, Any],
+    user: str | None = None,
+    *,
+    name: str = "compliance_info",
+    check: bool = False,
+    diff: bool = False,
+) -> dict[str, Any]:
+    """The result of the module called `name`, failed or not. It runs the way Ansible documents for single modules.
 
     That takes a fifth of the CPU time of `ansible`; how Ansible carries the module there is tested with the playbook.
     """
-    if host.run(["test", "-d", LIBRARY], check=False).rc != 0:
-        host.run(f"mkdir {LIBRARY} && tar -xC {LIBRARY}", stdin=_library())
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options})
-    command = ["env", f"PYTHONPATH={LIBRARY}", "python3", "-m", MODULE]
-    done = host.run(command, stdin=arguments, user=user, check=False)
+    content, digest = _library()
+    library = f"{LIBRARY}-{digest}"
+    if host.run(["test", "-d", library], check=False).rc != 0:
+        host.run(f"mkdir {library} && tar -xC {library}", stdin=content)
+    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
+    done = host.run(
+        ["env", f"PYTHONPATH={library}", "python3", "-m", f"{MODULES}.{name}"],
+        stdin=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+        user=user,
+        check=False,
+    )
     try:
         return dict(json.loads(done.stdout))
     except ValueError as error:
@@ -47,8 +62,8 @@ def run_module(host: Host, options: dict[str, Any], user: str | None = None) -> 
 
 
 @functools.cache
-def _library() -> bytes:
-    """A tar of what the module imports: the collection's own files and ansible-core's module_utils."""
+def _library() -> tuple[bytes, str]:
+    """A tar of what modules import, with its digest: the collection's own files and ansible-core's module_utils."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for kind in ("modules", "module_utils"):
@@ -57,7 +72,8 @@ def _library() -> bytes:
             tar.add(path, "ansible/module_utils", filter=_python)
         # The package's own would want what stays on the controller.
         tar.addfile(tarfile.TarInfo("ansible/__init__.py"))
-    return archive.getvalue()
+    content = archive.getvalue()
+    return content, hashlib.sha256(content).hexdigest()[:12]
 
 
 def _python(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -229,6 +229,8 @@ def _control_of(row: tuple[Any, ...]) -> Control:
             "live",
             "Write the rule shown to /etc/audit/rules.d/docker.rules, run augenrules --load (after `-e 2` it"
             " takes a reboot). Costs log volume where the path is busy.",
+            "daemon_config",
+            {"daemon_config_audit_rules": True},
         ),
         cis=cis,
         cis_1_8_0=cis_1_8_0,

@@ -124,6 +124,7 @@ def _effect_of_refusal(engine: Engine) -> str:
     Remedy(
         "restart",
         "Restart the engine, or reload it where all changed options allow that; see what changes first.",
+        "daemon_config",
     ),
 )
 def configuration_applied(engine: Engine, case: Case) -> Iterator[Deviation]:
@@ -153,6 +154,8 @@ def configuration_applied(engine: Engine, case: Case) -> Iterator[Deviation]:
     Remedy(
         "restart",
         "Set log-opts max-size (and max-file) in daemon.json, or log-driver local; recreate containers.",
+        "daemon_config",
+        {"daemon_config_defaults": {"log-opts": {"max-size": "10m", "max-file": "3"}}},
     ),
     requirements=("D10-01",),
 )

@@ -59,6 +59,9 @@ def _with_bridge(case: Case) -> None:
         raise NotApplicable("there is no default bridge")
 
 
+# What the role daemon_config sets where nobody chose another number.
+_ULIMITS = {"nofile": {"Name": "nofile", "Hard": 65536, "Soft": 65536}}
+
 RULES = (
     Rule(
         "daemon.icc",
@@ -70,6 +73,8 @@ RULES = (
         Remedy(
             "restart",
             "Set icc to false in daemon.json; it concerns the default bridge only, and needs br_netfilter.",
+            "daemon_config",
+            {"daemon_config_baseline": {"icc": False}},
         ),
         "With icc every container on the default bridge reaches all ports of its neighbours, published or "
         "not. Networks made by users are separate from each other without it.",
@@ -85,7 +90,12 @@ RULES = (
         "log-level",
         _outside("levels"),
         "info",
-        Remedy("restart", "Remove log-level from daemon.json, or set it to info."),
+        Remedy(
+            "restart",
+            "Remove log-level from daemon.json, or set it to info.",
+            "daemon_config",
+            {"daemon_config_unwanted": {"log-level": ["debug", "warn", "error", "fatal"]}},
+        ),
         "From warn on the record of who did what is lost; debug drowns it.",
         cis=("2.3",),
         level=1,
@@ -98,7 +108,12 @@ RULES = (
         "debug",
         _not(False),
         False,
-        Remedy("reload", "Remove debug from daemon.json, or set it to false."),
+        Remedy(
+            "reload",
+            "Remove debug from daemon.json, or set it to false.",
+            "daemon_config",
+            {"daemon_config_unwanted": {"debug": [True]}},
+        ),
         "Debug mode sets the log level to debug, whatever log-level says, and writes the bodies of API "
         "requests to the log.",
         cis=("2.3",),
@@ -114,6 +129,8 @@ RULES = (
         Remedy(
             "restart",
             "Remove iptables from daemon.json, or set it to true; rules of your own go to DOCKER-USER.",
+            "daemon_config",
+            {"daemon_config_settings": {"iptables": True}},
         ),
         "Without its rules nothing keeps the networks of containers apart, and port publishing works by the"
         " proxy alone.",
@@ -128,7 +145,10 @@ RULES = (
         _not_allowed,
         "none but the loopback",
         Remedy(
-            "reload", "Give the registry a certificate, lay its CA in /etc/docker/certs.d, remove the entry."
+            "reload",
+            "Give the registry a certificate, lay its CA in /etc/docker/certs.d, remove the entry.",
+            "daemon_config",
+            {"daemon_config_baseline": {"insecure-registries": []}},
         ),
         "From an insecure registry images and credentials pass in clear text, and anyone between can "
         "replace an image.",
@@ -166,6 +186,8 @@ RULES = (
         Remedy(
             "restart",
             "Set default-ulimits in daemon.json, for example nofile; running containers keep theirs.",
+            "daemon_config",
+            {"daemon_config_defaults": {"default-ulimits": _ULIMITS}},
         ),
         "Without them a container inherits the daemon's own limits, which its unit sets to infinity.",
         requirements=("D07-05",),
@@ -181,7 +203,12 @@ RULES = (
         "cgroup-parent",
         _outside("allow", ""),
         "not set",
-        Remedy("restart", "Remove cgroup-parent from daemon.json unless a resource plan needs it."),
+        Remedy(
+            "restart",
+            "Remove cgroup-parent from daemon.json unless a resource plan needs it.",
+            "daemon_config",
+            {"daemon_config_settings": {"cgroup-parent": None}},
+        ),
         "Another parent puts all containers under limits, or out of limits, that nobody looks for there.",
         cis=("2.10",),
         level=2,
@@ -223,7 +250,10 @@ RULES = (
         lambda value, _unused: value if value == "none" else None,
         "a log driver",
         Remedy(
-            "restart", "Set log-driver to journald, local or a remote driver; recreate containers to use it."
+            "restart",
+            "Set log-driver to journald, local or a remote driver; recreate containers to use it.",
+            "daemon_config",
+            {"daemon_config_unwanted": {"log-driver": ["none"]}},
         ),
         "With the driver none the output of every new container is lost, also for an incident's inquiry.",
         requirements=("D10-01",),
@@ -250,7 +280,12 @@ RULES = (
         "no-new-privileges",
         _not(True),
         True,
-        Remedy("restart", "Set no-new-privileges to true in daemon.json, restart, recreate the containers."),
+        Remedy(
+            "restart",
+            "Set no-new-privileges to true in daemon.json, restart, recreate the containers.",
+            "daemon_config",
+            {"daemon_config_baseline": {"no-new-privileges": True}},
+        ),
         "A setuid program in the image is then no way to more privileges. The option is copied when a "
         "container is created: those of before go on without it.",
         requirements=("D04-30",),
@@ -264,7 +299,12 @@ RULES = (
         "live-restore",
         _not(True),
         True,
-        Remedy("reload", "Set live-restore to true in daemon.json and reload; not together with swarm mode."),
+        Remedy(
+            "reload",
+            "Set live-restore to true in daemon.json and reload; not together with swarm mode.",
+            "daemon_config",
+            {"daemon_config_baseline": {"live-restore": True}},
+        ),
         "Where a restart stops every container, security updates of the engine are put off.",
         requirements=("RT-46",),
         cis=("2.15",),
@@ -278,7 +318,12 @@ RULES = (
         "userland-proxy",
         _not(False),
         False,
-        Remedy("restart", "Set userland-proxy to false in daemon.json; the kernel's hairpin NAT takes over."),
+        Remedy(
+            "restart",
+            "Set userland-proxy to false in daemon.json; the kernel's hairpin NAT takes over.",
+            "daemon_config",
+            {"daemon_config_baseline": {"userland-proxy": False}},
+        ),
         "One process of root per published port, which also hides the client's address from the container.",
         cis=("2.16",),
         level=1,
@@ -293,6 +338,8 @@ RULES = (
         Remedy(
             "restart",
             "Remove seccomp-profile from daemon.json, or let it name a profile that denies by default.",
+            "daemon_config",
+            {"daemon_config_unwanted": {"seccomp-profile": ["unconfined"]}},
         ),
         "The built-in profile blocks some 44 system calls that hardly any program needs and many escapes "
         "did.",
@@ -307,7 +354,12 @@ RULES = (
         "experimental",
         _not(False),
         False,
-        Remedy("restart", "Remove experimental from daemon.json, or set it to false."),
+        Remedy(
+            "restart",
+            "Remove experimental from daemon.json, or set it to false.",
+            "daemon_config",
+            {"daemon_config_unwanted": {"experimental": [True]}},
+        ),
         "What is experimental is not covered by the promise of security fixes.",
         cis=("2.18",),
         level=1,
@@ -323,6 +375,8 @@ RULES = (
             "restart",
             "Set ip to 127.0.0.1 in daemon.json; name the address where a port must be open: -p "
             "ADDRESS:80:80.",
+            "daemon_config",
+            {"daemon_config_ip": "127.0.0.1"},
         ),
         "A port published without an address is open to everybody who reaches the host, past the rules of "
         "INPUT. The option concerns the default bridge.",
@@ -339,7 +393,10 @@ RULES = (
         _not("private"),
         "private",
         Remedy(
-            "reload", "Set default-cgroupns-mode to private in daemon.json; on cgroup v1 the default is host."
+            "reload",
+            "Set default-cgroupns-mode to private in daemon.json; on cgroup v1 the default is host.",
+            "daemon_config",
+            {"daemon_config_baseline": {"default-cgroupns-mode": "private"}},
         ),
         "In the host's cgroup namespace a container sees the names of all others, and with a writable mount"
         " their limits.",

@@ -175,6 +175,8 @@ def edited_since_start(engine: Mapping[str, Any]) -> bool:
     """Whether the configuration file is younger than the running engine: written, or moved there, after
     its start."""
     config = read(engine, "config")
+    if config.get("in_force"):
+        return False
     times = [time for time in (config["modified"], config.get("changed")) if time is not None]
     if not times:
         return False

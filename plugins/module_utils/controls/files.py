@@ -36,6 +36,15 @@ class Place(NamedTuple):
     gids: frozenset[int] = frozenset({0})
 
 
+class Wanted(NamedTuple):
+    """Owner and mode that a place should have, and whether its access lists may stay."""
+
+    uid: int
+    gid: int
+    mode: int
+    acl: bool
+
+
 # Where the files are
 
 
@@ -153,13 +162,44 @@ def _judge(place: Place, case: Case) -> Iterator[Deviation]:
     for entry in read(fact, "acl"):
         if _too_wide(entry, allowed, fact["type"] == "directory"):
             yield Deviation(f"access list entry {entry}", f"no access beyond mode {allowed:04o}", place.path)
-    for parent in read(fact, "parents"):
-        if _writable_by_others(parent, place):
-            yield Deviation(
-                f"{parent['path']} has mode {parent['mode']}, owner {parent['uid']}:{parent['gid']}",
-                "directories above that only the owner can write",
-                place.path,
-            )
+    for parent in weak_parents(place, case):
+        yield Deviation(
+            f"{parent['path']} has mode {parent['mode']}, owner {parent['uid']}:{parent['gid']}",
+            "directories above that only the owner can write",
+            place.path,
+        )
+
+
+def wanted(place: Place, case: Case) -> Wanted | None:
+    """What the judge would have nothing to say about, None when nothing is there. Bits are only taken away."""
+    fact = case.host("files", place.path)
+    if fact is None:
+        return None
+    allowed, mode, directory = (
+        _octal(case.parameters["mode"]),
+        _octal(fact["mode"]),
+        fact["type"] == "directory",
+    )
+    lists = read(fact, "acl")
+    acl = not any(_too_wide(entry, allowed, directory) for entry in lists)
+    uid = fact["uid"] if fact["uid"] in place.uids else 0
+    gid = fact["gid"] if fact["gid"] in place.gids else 0
+    bits = mode & (allowed | 0o7000)
+    for entry in lists:
+        if not acl and entry.startswith("group::"):
+            # Without the list these bits are the group's, not the mask.
+            bits &= ~0o070 | _granted(entry) << 3
+    if not directory and (uid, gid) != (fact["uid"], fact["gid"]):
+        # What somebody else made must not run with the rights of its new owner.
+        bits &= 0o1777
+    return Wanted(uid, gid, bits, acl)
+
+
+def weak_parents(place: Place, case: Case) -> list[Mapping[str, Any]]:
+    """The directories above in which somebody else can replace what is below."""
+    return [
+        parent for parent in case.host("files", place.path, "parents") if _writable_by_others(parent, place)
+    ]
 
 
 def _octal(text: str) -> int:
@@ -223,6 +263,8 @@ def _control_of(row: tuple[Any, ...]) -> Control:
             "live",
             f"chown it to the owner shown, chmod it to {mode} or stricter, remove its access list"
             " (setfacl -b) and write permission for others on the directories above.",
+            "daemon_config",
+            {"daemon_config_file_permissions": True},
         ),
         requirements=("RT-08",) if control_id in _TLS_MATERIAL else (),
         cis=cis,

@@ -98,6 +98,8 @@ control = scope("userns", per_engine=True, over=on_engine)
     Remedy(
         "restart",
         "Set userns-remap to default in daemon.json; images and containers of before are not seen then.",
+        "userns_remap",
+        {"userns_remap_state": "present"},
     ),
     requirements=("D01-13", "D01-26"),
     cis=("2.9",),
@@ -133,6 +135,8 @@ def _why_off(case: Case) -> str:
     Remedy(
         "restart",
         "Run usermod --add-subuids and --add-subgids with a free range of 65536 ids; create a missing account.",
+        "userns_remap",
+        {"userns_remap_state": "present"},
     ),
     requirements=("D01-24", "RT-25", "RT-30"),
     over=_mapping_engine,

@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask one engine over its Unix socket: one connection, only GET, limits for time and size."""
+"""Talk to one engine over its Unix socket: one connection, limits for time and size. Probes only ever get."""
 
 from __future__ import annotations
 
 import json
 import socket
 import time
+from collections.abc import Collection, Mapping
 from http.client import HTTPConnection, HTTPException
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
@@ -97,28 +98,62 @@ class EngineApi:
 
     def get(self, path: str) -> Any:
         """The parsed JSON answer. Raises Silent, NotFound or, for any other failure, Unreadable."""
+        call = f"GET {path}"
+        status, body = self._ask("GET", path)
+        answer = self._parsed(call, status, body)
+        if status != 200:
+            self._refused(call, status, answer)
+        return answer
+
+    def post(
+        self,
+        path: str,
+        data: Any = None,
+        good: Collection[int] = (200, 204),
+        content_type: str = "application/json",
+    ) -> Any:
+        """Order something: `data` goes as JSON, bytes as they are. The answer, None without one; raises as `get`."""
+        body = data if isinstance(data, bytes) else None if data is None else json.dumps(data).encode()
+        return self._order("POST", path, body, good, content_type)
+
+    def delete(self, path: str) -> None:
+        """Have something removed; raises as `get`."""
+        self._order("DELETE", path, None, (200, 204), "application/json")
+
+    def _order(self, method: str, path: str, body: bytes | None, good: Collection[int], kind: str) -> Any:
+        call = f"{method} {path}"
+        status, answer = self._ask(method, path, body, {"Content-Type": kind})
+        if status not in good:
+            self._refused(call, status, self._parsed(call, status, answer))
+        return self._parsed(call, status, answer) if answer.startswith(b"{") and status == 201 else None
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        call = f"{method} {path}"
         try:
-            status, body = self._exchange(path)
+            return self._exchange(method, path, body, headers or {})
         except OSError as problem:
             for kind, state, sentence in _SILENCE:
                 if isinstance(problem, kind):
-                    raise Silent(state, f"{self.path} {sentence} (GET {path})") from problem
-            sentence = f"{self.path}: GET {path} failed: {problem.strerror or problem}"
+                    raise Silent(state, f"{self.path} {sentence} ({call})") from problem
+            sentence = f"{self.path}: {call} failed: {problem.strerror or problem}"
             raise Silent("unresponsive", sentence) from problem
         except HTTPException as problem:
             cause = f"{type(problem).__name__} {problem}".strip()[:_MESSAGE_LIMIT]
-            sentence = f"{self.path} does not speak HTTP, so it is no engine's socket (GET {path}: {cause})"
+            sentence = f"{self.path} does not speak HTTP, so it is no engine's socket ({call}: {cause})"
             raise Silent("unresponsive", sentence) from problem
-        return self._parsed(path, status, body)
 
-    def _exchange(self, path: str) -> tuple[int, bytes]:
+    def _exchange(
+        self, method: str, path: str, sent: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
         """(status, body); a body beyond SIZE_LIMIT is cut right after it."""
         connection = self._connection
         connection.deadline = min(time.monotonic() + self._timeout, self._end)
         connection.check_deadline()
         reused = connection.sock is not None
         try:
-            connection.request("GET", path)
+            connection.request(method, path, sent, dict(headers))
             with connection.getresponse() as response:
                 body = response.read(SIZE_LIMIT + 1)
                 if len(body) > SIZE_LIMIT:
@@ -126,25 +161,25 @@ class EngineApi:
                 return response.status, body
         except BaseException as problem:
             connection.close()
-            # The engine may end an idle connection at any time.
-            if reused and isinstance(problem, ConnectionError):
-                return self._exchange(path)
+            # The engine may end an idle connection at any time. An order may have been carried out all the same.
+            if reused and isinstance(problem, ConnectionError) and method == "GET":
+                return self._exchange(method, path, sent, headers)
             raise
 
-    def _parsed(self, path: str, status: int, body: bytes) -> Any:
+    def _parsed(self, call: str, status: int, body: bytes) -> Any:
         self._size += len(body)
         if len(body) > SIZE_LIMIT or self._size > TOTAL_SIZE_LIMIT:
             limit = min(SIZE_LIMIT, TOTAL_SIZE_LIMIT - self._size + len(body))
-            raise Unreadable(f"{self.path} answers GET {path} with more than the {limit} bytes it may take")
+            raise Unreadable(f"{self.path} answers {call} with more than the {limit} bytes it may take")
         try:
-            answer = json.loads(body)
+            return json.loads(body)
         except (ValueError, RecursionError) as problem:
-            sentence = f"{self.path} answers GET {path} with {status} and no JSON"
+            sentence = f"{self.path} answers {call} with {status} and no JSON"
             raise Silent("unresponsive", sentence) from problem
-        if status == 200:
-            return answer
+
+    def _refused(self, call: str, status: int, answer: Any) -> NoReturn:
         message = answer.get("message") if isinstance(answer, dict) else None
-        sentence = f"{self.path} answers GET {path} with {status}: {str(message)[:_MESSAGE_LIMIT]}"
+        sentence = f"{self.path} answers {call} with {status}: {str(message)[:_MESSAGE_LIMIT]}"
         raise (NotFound if status == 404 else Unreadable)(sentence)
 
     def close(self) -> None:

@@ -8,7 +8,12 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemons, dockerd_flags, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    applied,
+    daemons,
+    dockerd_flags,
+    redact,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_config import config
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
@@ -30,15 +35,19 @@ def facts(
     given = [] if is_error(flags) else flags.get("config-file", [])
     # dockerd's working directory is / under systemd.
     path = posixpath.join("/", given[-1]) if given else default_config
+    started = proc.started(pid) if pid else None
+    configuration: Any = error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given))
+    if not is_error(configuration):
+        configuration["in_force"] = applied.in_force(path, pid, started)
     return {
         "state": "running" if pid else "stopped",
         "error": None,
         "pid": pid,
         "uid": processes[pid]["uid"] if pid else None,
         "argv": words,
-        "started": proc.started(pid) if pid else None,
+        "started": started,
         "binary": attempt(daemons.binary, pid) if pid else None,
-        "config": error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given)),
+        "config": configuration,
         "flags": flags,
     }
 

@@ -1,0 +1,296 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Apply what is staged for one engine as one transaction: change, reload or restart once, prove, commit; or undo."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    atomic,
+    daemon_json,
+    engine_control,
+    plan,
+    rollback,
+    stage,
+    steps,
+    verify,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store, read_json, write_json
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction, prune
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits, Unwell
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+
+# daemon.json holds no secrets that dockerd itself would keep from other accounts; CIS asks for this mode or less.
+ALLOW_CONTAINER_STOP = "daemon_apply_allow_container_stop"
+ALLOW_DATA_SWITCH = "daemon_apply_allow_data_switch"
+FRESH = atomic.Image(0o644, 0, 0, {})
+
+
+class Refused(Exception):
+    """What is staged must not be done as things are; nothing was written. `refused` as in the result of a module."""
+
+    def __init__(self, sentence: str, refused: list[dict[str, Any]]) -> None:
+        super().__init__(sentence)
+        self.refused = refused
+
+
+class Failed(Exception):
+    """The change failed; `rolled_back` tells whether all is as before, `journal` what the engine logged meanwhile."""
+
+    def __init__(self, sentence: str, transaction: str, rolled_back: bool, journal: list[str]) -> None:
+        super().__init__(sentence)
+        self.transaction = transaction
+        self.rolled_back = rolled_back
+        self.journal = journal
+
+
+class Job(NamedTuple):
+    """A stage with what it means for its engine: `before` and `after` are daemon.json as settings."""
+
+    target: Target
+    stage: Stage
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+    plan: plan.Plan
+
+
+class Done(NamedTuple):
+    """A change that was committed."""
+
+    transaction: str
+    notices: list[str]
+
+
+def job(target: Target, staged: Stage) -> Job:
+    """What applying the stage means now. Raises daemon_json.Unsound where the staged file itself is none."""
+    content = targets.content(target)
+    try:
+        before: Mapping[str, Any] | None = daemon_json.read(target.config_path, content, force=True).settings
+    except daemon_json.Unsound:
+        before = None
+    after = before or {}
+    if staged.config:
+        after = daemon_json.read(target.config_path, encoded(staged), force=True).settings
+    stops = staged.consents.get("stop_containers", False)
+    return Job(target, staged, before, after, plan.plan(target, before, after, staged.reasons, stops))
+
+
+def encoded(staged: Stage) -> bytes | None:
+    """The new daemon.json; None: none is staged, or there is to be none."""
+    text = staged.config["content"] if staged.config else None
+    return None if text is None else text.encode()
+
+
+def refusals(work: Job, allow_container_stop: bool) -> list[dict[str, Any]]:
+    """What keeps the job from being done without consent."""
+    refused, consents = [], work.stage.consents
+    if work.plan.stopped and not (allow_container_stop or consents.get("stop_containers")):
+        sentence = plan.costs(work.plan)[0]["message"]
+        refused.append({"message": sentence, "consent": ALLOW_CONTAINER_STOP, "control": None})
+    if work.plan.data_switch and not consents.get("allow_data_switch"):
+        sentence = (
+            "The engine would look at another data root, where images, containers and volumes are not seen."
+        )
+        refused.append({"message": sentence, "consent": ALLOW_DATA_SWITCH, "control": None})
+    return refused
+
+
+def apply(store: Store, work: Job, limits: Limits, summary: Mapping[str, Any]) -> Done:
+    """Do the job. The caller holds the lock and has checked. Raises Failed, after undoing what was done."""
+    target, began = work.target, time.time()
+    transaction = Transaction.begin(store, {"engine": target.name, **summary})
+    try:
+        with _uninterrupted():
+            rollback.remember(transaction, target)
+            notices = _change(transaction, work, limits)
+            notices += _prove(store, transaction, work, limits)
+            transaction.commit(effect=work.plan.effect)
+    except Exception as problem:
+        raise _undone(transaction, target, limits, problem, began) from problem
+    stage.drop(store, target.name)
+    prune(store)
+    return Done(transaction.id, notices)
+
+
+def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+    target, found = work.target, work.plan
+    service = target.service
+    if work.stage.consents.get("stop_containers") and found.stopped:
+        transaction.note("containers_stopped", ids=[each.id for each in found.stopped])
+        engine_control.stop(target.engine["socket"], [each.id for each in found.stopped])
+    if found.live_restore_first:
+        _live_restore(transaction, work, limits)
+    for step in work.stage.steps:
+        steps.perform(step, transaction)
+    content = encoded(work.stage)
+    if content is not None:
+        transaction.write_file(target.config_path, content, _fresh(target), target.owner)
+    elif work.stage.config:
+        transaction.remove_file(target.config_path, target.owner)
+    if found.effect == plan.RELOAD:
+        transaction.note("reload")
+        service.reload()
+    elif found.effect == plan.RESTART:
+        transaction.note("restart")
+        if service.state().needs_reload:
+            service.daemon_reload()
+        service.restart(limits.timeout)
+    return []
+
+
+def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
+    """Containers outlive the restart only if the engine that ends knows of live-restore: a reload tells it."""
+    target = work.target
+    document = daemon_json.read(target.config_path, targets.content(target), force=True)
+    bridge = daemon_json.render(document, {**document.settings, "live-restore": True})
+    transaction.write_file(target.config_path, bridge or b"", _fresh(target), target.owner)
+    transaction.note("reload")
+    target.service.reload()
+    if not targets.live_restore_becomes(target.engine["socket"], True, limits.timeout):
+        raise Unwell(
+            "live-restore could not be switched on by a reload, so that the restart would stop containers: "
+            f"{len(work.plan.survivors)} run"
+        )
+
+
+def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+    """The engine is well; returns what the user should know all the same."""
+    target, found = work.target, work.plan
+    if found.effect == plan.NONE:
+        return [] if target.answers else [f"{target.service.unit} does not run, and was not started."]
+    pid = verify.healthy(target.service, target.engine["socket"], limits)
+    if found.effect == plan.RELOAD and pid != target.service.state().main_pid:
+        raise Unwell(f"{target.service.unit} ended when it was reloaded")
+    notices = _start_again(transaction, work, limits)
+    after = verify.containers(
+        target.user.name if target.user else None,
+        found.survivors,
+        [] if found.data_switch else found.stopped,
+        limits,
+    )
+    _wait_for_settings(after, work, limits)
+    _remap(after, work, limits)
+    _record(store, after)
+    if found.deferred:
+        notices.append(
+            f"{', '.join(sorted(found.deferred))} will count from a start without running containers."
+        )
+    return notices
+
+
+def _start_again(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+    """Containers that were stopped so that all settings count; behind another data root they are not seen."""
+    if work.plan.data_switch:
+        return []
+    ids = [each for note in transaction.notes("containers_stopped") for each in note["ids"]]
+    return engine_control.start(work.target.engine["socket"], ids, limits.timeout)
+
+
+def _wait_for_settings(after: Target, work: Job, limits: Limits) -> None:
+    """A reload works in the background: the engine gets its time to show what it took."""
+    keys = work.plan.changed - work.plan.deferred
+    limit = time.monotonic() + limits.timeout
+    while True:
+        try:
+            return verify.settings(after, keys)
+        except Unwell:
+            if work.plan.effect != plan.RELOAD or time.monotonic() > limit:
+                raise
+        time.sleep(targets.PAUSE)
+        after = targets.find(after.user.name if after.user else None, limits.timeout)
+
+
+def _remap(after: Target, work: Job, limits: Limits) -> None:
+    """userns-remap can be configured and off without a word: a real container tells."""
+    if "userns-remap" not in work.plan.changed:
+        return
+    wanted = bool(work.after.get("userns-remap"))
+    options = after.engine["info"].get("SecurityOptions") or ()
+    if wanted != any(option.startswith("name=userns") for option in options):
+        raise Unwell(f"/info shows user namespaces {'off' if wanted else 'on'} after the restart")
+    root = engine_control.root_of_a_container(after.engine["socket"], limits.timeout)
+    if (root != 0) != wanted:
+        raise Unwell(f"root of a new container is id {root} of the host (its uid_map)")
+
+
+def _record(store: Store, after: Target) -> None:
+    """What probes/applied.py reads."""
+    path = store.root / "in-force.json"
+    content, pid = targets.content(after), after.engine["pid"]
+    known = read_json(path) or {}
+    known[after.config_path] = {
+        "pid": pid,
+        "started": processes.started(pid),
+        "digest": atomic.digest(content or b""),
+    }
+    write_json(path, known)
+
+
+def _undone(
+    transaction: Transaction, target: Target, limits: Limits, problem: Exception, began: float
+) -> Failed:
+    """What to tell after the transaction was undone, or could not be."""
+    journal = target.service.journal(began)
+    cause = str(problem) if isinstance(problem, EXPECTED) else f"{type(problem).__name__}: {problem}"
+    try:
+        with _uninterrupted():
+            left = rollback.roll_back(transaction, limits)
+    except Exception as worse:
+        return Failed(
+            f"The change failed ({cause}), and undoing it failed as well ({worse}). The former files lie in "
+            f"{transaction.folder}; see journalctl -u {target.service.unit}, put right what it says, then run "
+            "bulwark.docker.daemon_apply with state: resolved.",
+            transaction.id,
+            False,
+            journal,
+        )
+    more = f" Not as before: {'; '.join(left)}." if left else ""
+    return Failed(f"The change failed and was undone: {cause}.{more}", transaction.id, True, journal)
+
+
+# Failures that explain themselves in one sentence.
+EXPECTED = (
+    atomic.Unwritable,
+    rollback.ServiceError,
+    targets.NoTarget,
+    Unreadable,
+    Unwell,
+    daemon_json.Unsound,
+    rollback.StateError,
+)
+
+
+class Interrupted(Exception):
+    """The run was told to end (SIGTERM): what was begun is undone."""
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A lost connection ends nothing half-way; who ends the run by SIGTERM gets it undone."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(f"ended by signal {number}")
+
+    former = {
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, end),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def _fresh(target: Target) -> atomic.Image:
+    return FRESH._replace(uid=target.owner[0], gid=target.owner[1])

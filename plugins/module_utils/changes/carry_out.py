@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The three orders of daemon_apply: apply what is staged, undo the last transaction, resolve what a dead run left."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    apply,
+    atomic,
+    checks,
+    configure,
+    plan,
+    rollback,
+    stage,
+    steps,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.apply import Refused
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import option_changes, sentence
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+    Transaction,
+    last_committed,
+    last_undone,
+    unfinished,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+
+# Undone by hand only: what bears these ids on disk must not fall to another account.
+_KEPT = frozenset(steps.SUBID_FILES.values())
+
+
+class Consents(NamedTuple):
+    """What the user allows."""
+
+    container_stop: bool = False
+    data_switch: bool = False
+
+
+def apply_staged(store: Store, user: str | None, limits: Limits, consents: Consents) -> dict[str, Any]:
+    """Apply the stage of that engine; {} when there is none and the engine is well.
+
+    The caller holds the lock. Raises Refused, Failed, and Unfit, before which nothing is written.
+    """
+    target = targets.find(user, limits.timeout)
+    content = targets.content(target)
+    staged = stage.load(store, target.name, None if content is None else atomic.digest(content))
+    if staged.dropped:
+        stage.drop(store, target.name)
+        raise StateError(
+            f"What was staged for engine {target.name} is dropped: {staged.dropped}; run the play again."
+        )
+    if not staged and plan.is_down(target):
+        staged.restart_for(f"{target.service.unit} is {target.unit['active']} ({target.unit['result']})")
+    if not staged:
+        return {}
+    try:
+        return _carried_out(store, target, staged, limits, consents)
+    except (Refused, configure.Unfit):
+        # Refused once, it must not lie there to be applied by a later play.
+        stage.drop(store, target.name)
+        raise
+
+
+def roll_back_last(
+    store: Store, user: str | None, limits: Limits, consents: Consents, wanted: str | None, dry: bool
+) -> dict[str, Any]:
+    """Undo the last committed transaction of that engine, as a change of its own; {} when it is undone already."""
+    target = targets.find(user, limits.timeout)
+    undone = last_undone(store, target.name)
+    found = last_committed(store, target.name)
+    if undone and wanted in (None, undone):
+        return {}
+    if found is None:
+        if wanted:
+            raise StateError(
+                f"There is no committed transaction {wanted} of engine {target.name} in {store.root}."
+            )
+        return {}
+    if wanted and wanted != found.id:
+        raise StateError(
+            f"Transaction {wanted} is not the last committed one of engine {target.name}, which is {found.id}: "
+            "undo that one first."
+        )
+    foreign = found.foreign_changes()
+    if foreign:
+        raise StateError(
+            f"Transaction {found.id} is not undone, because somebody changed {', '.join(foreign)} since: "
+            f"merge by hand with what lies in {found.folder}."
+        )
+    staged, left = _reversed(found, target)
+    staged.consents = {"stop_containers": consents.container_stop, "allow_data_switch": consents.data_switch}
+    if dry:
+        work = apply.job(target, staged)
+        return {**tell(work), "refused": apply.refusals(work, consents.container_stop), "undone": found.id}
+    done = _carried_out(store, target, staged, limits, consents, undoes=found.id)
+    found.closed()
+    return {**done, "undone": found.id, "notices": [*done["notices"], *left]}
+
+
+def resolve(store: Store, limits: Limits, dry: bool) -> list[dict[str, Any]]:
+    """Undo what runs that died have left open; [{transaction, engine, left}]."""
+    if dry:
+        return [
+            {"transaction": each.id, "engine": each.manifest.get("engine"), "left": []}
+            for each in unfinished(store)
+        ]
+    return rollback.resolve(store, limits)
+
+
+def _carried_out(
+    store: Store, target: Target, staged: Stage, limits: Limits, consents: Consents, undoes: str | None = None
+) -> dict[str, Any]:
+    work = apply.job(target, staged)
+    _check(work)
+    refused = apply.refusals(work, consents.container_stop)
+    if refused:
+        raise Refused(sentence(refused), refused)
+    added = sorted(set(work.after) - set(work.before or {}))
+    told = tell(work)
+    summary = {"added": added, "actions": told["actions"], **({"undoes": undoes} if undoes else {})}
+    done = apply.apply(store, work, limits, summary)
+    return {**told, "transaction": done.transaction, "notices": done.notices}
+
+
+def _check(work: apply.Job) -> None:
+    """Once more, as time has passed since it was staged: nothing may be written that would not start."""
+    found = configure.seen(work.target)
+    allowed = work.stage.consents.get("allow_data_switch", False)
+    problems = checks.problems(work.after, found.command, configure.context(found, allowed))
+    if problems:
+        raise configure.Unfit([each.message for each in problems])
+    content = apply.encoded(work.stage) if work.stage.config else found.live.content
+    if not any(step["step"] == "account" for step in work.stage.steps):
+        configure.check_with_dockerd(found, content)
+
+
+def tell(work: apply.Job) -> dict[str, Any]:
+    """What the job does, as a module's result tells."""
+    actions = [_STEPS[step["step"]].format(**step) for step in work.stage.steps]
+    actions += option_changes(work.before or {}, work.after)
+    service = work.target.service.unit
+    if work.plan.live_restore_first:
+        actions.append(
+            f"reload {service} with live-restore, so that {len(work.plan.survivors)} containers run on"
+        )
+    if work.plan.effect != plan.NONE:
+        because = f": {'; '.join(work.stage.reasons)}" if work.stage.reasons else ""
+        actions.append(f"{work.plan.effect} {service}{because}")
+    return {
+        "changed": True,
+        "actions": actions,
+        "effect": work.plan.effect,
+        "costs": plan.costs(work.plan),
+    }
+
+
+_STEPS = {
+    "account": "create the system account {key}",
+    "subids": "give {key} the subordinate ids {start}:{count}",
+    "file": "write {key}",
+}
+
+
+def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
+    """The stage that leads back, and what of the transaction stays."""
+    staged, left = Stage(), []
+    config = atomic.real(target.config_path)
+    for entry in reversed(found.entries):
+        if entry["kind"] == "file" and entry["path"] == config:
+            before = found.before(entry)
+            now = targets.content(target)
+            staged.config = {
+                "path": target.config_path,
+                "base": None if now is None else atomic.digest(now),
+                "content": None if before is None else before.decode(),
+            }
+        elif entry["kind"] == "file" and entry["path"] in _KEPT:
+            left.append(f"{entry['path']} keeps its new range: data on disk may bear its ids")
+        elif entry["kind"] == "file":
+            before = found.before(entry)
+            staged.put(steps.file(entry["path"], None if before is None else before.decode()))
+        elif entry["kind"] == "account":
+            left.append(f"account {entry['name']} stays")
+    if not staged and any(entry["kind"] == "restart" for entry in found.entries):
+        # It was a restart alone, which nothing undoes.
+        left.append("a restart is not undone")
+    return staged, left

@@ -1,0 +1,232 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the options of daemon_config to a stage: what daemon.json shall say, whether that would work, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    apply,
+    atomic,
+    checks,
+    command_line,
+    daemon_json,
+    plan,
+    settings,
+    stage,
+    validate,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import CommandLine
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import differences
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import daemon_options, effective
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+
+# The controls that judge what a bridge key sets.
+_CONTROL_OF = {"icc": "daemon.icc", "ip": "daemon.published_address"}
+
+
+class Unfit(Exception):
+    """What is asked for would not work on this host; the sentences, each with its way out. Nothing was written."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__("; ".join(sentences))
+
+
+class Ground(NamedTuple):
+    """What a change of daemon.json starts from: the engine, its command, its file, and what is staged already."""
+
+    target: Target
+    command: CommandLine
+    version: str | None
+    live: daemon_json.Document
+    stage: Stage
+    staged: daemon_json.Document
+
+    @property
+    def base(self) -> str | None:
+        """The digest of the file as it is."""
+        return None if self.live.content is None else atomic.digest(self.live.content)
+
+
+class Wish(NamedTuple):
+    """The options of daemon_config that say what the file shall hold."""
+
+    config: Mapping[str, Any]
+    state: str = "present"
+    list_merge: str = "replace"
+    baseline: Mapping[str, Any] = {}
+    defaults: Mapping[str, Any] = {}
+    unwanted: Mapping[str, Any] = {}
+
+
+def ground(store: Store, user: str | None, timeout: float, force: bool) -> Ground:
+    """Look at the host. Raises NoTarget, Unreadable, Unsound, StateError, and Unfit for a unit that cannot start."""
+    found = seen(targets.find(user, timeout), force)
+    known = stage.load(store, found.target.name, found.base)
+    if not known.config:
+        return found._replace(stage=known)
+    staged = daemon_json.read(found.target.config_path, apply.encoded(known), force)
+    return found._replace(stage=known, staged=staged)
+
+
+def seen(target: Target, force: bool = True) -> Ground:
+    """The same for an engine that was looked at, with nothing staged."""
+    command = command_line.read(target.unit, default_config=target.config_path)
+    trouble = checks.host_problems(target.unit, command)
+    if trouble:
+        raise Unfit(trouble)
+    live = daemon_json.read(target.config_path, targets.content(target), force)
+    version = targets.version(target) or validate.version(command)
+    return Ground(target, command, version, live, Stage(), live)
+
+
+def wanted(found: Ground, wish: Wish) -> settings.Plan:
+    """The settings of the file, made of what is staged. What cannot be had of baseline and defaults is skipped."""
+    unsuitable = _unsuitable(found.target)
+    while True:
+        planned = _planned(found, found.staged.settings, wish, unsuitable)
+        if planned.refused:
+            raise Unfit(planned.refused)
+        _refuse_remap(found, planned.settings)
+        problems = checks.problems(planned.settings, found.command, context(found))
+        filled = {**wish.baseline, **wish.defaults}
+        more = {
+            each.key: each.message
+            for each in problems
+            if each.key in filled and each.key not in wish.config and each.key not in unsuitable
+        }
+        if not more:
+            break
+        unsuitable.update(more)
+    if problems:
+        raise Unfit([each.message for each in problems])
+    return planned
+
+
+def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
+    """What the checks have to know of the engine."""
+    engine = found.target.engine
+    plugins = None if is_error(engine["plugins"]) else engine["plugins"]
+    info = {} if is_error(engine["info"]) else engine["info"]
+    return checks.Context(
+        config_path=found.target.config_path,
+        major=targets.major(found.version),
+        swarm=found.target.swarm,
+        plugins=None if plugins is None else tuple(each["name"] for each in plugins if each["enabled"]),
+        data_root=info.get("DockerRootDir"),
+        rootless=found.target.user is not None,
+        allow_data_switch=allow_data_switch,
+    )
+
+
+def check_with_dockerd(found: Ground, content: bytes | None) -> None:
+    """dockerd itself takes the file, as far as it can tell without starting. Raises Unfit."""
+    message = validate.validate(found.command, content or b"{}", found.version)
+    if message:
+        raise Unfit([f"{found.target.config_path}: dockerd refuses it: {message}"])
+
+
+def put(found: Ground, content: bytes | None) -> None:
+    """Stage that content of the file, or nothing where it is the one that lies there."""
+    if content == found.live.content:
+        found.stage.config = None
+    else:
+        text = None if content is None else content.decode()
+        found.stage.config = {"path": found.target.config_path, "base": found.base, "content": text}
+
+
+def differs(found: Ground, wish: Wish, planned: settings.Plan) -> bool:
+    """Whether anything of what is asked for is not yet in the file."""
+    if found.live.notices or differences(found.staged.settings, planned.settings):
+        return True
+    from_live = _planned(found, found.live.settings, wish, _unsuitable(found.target))
+    return bool(differences(found.live.settings, from_live.settings))
+
+
+def pending(found: Ground, allow_container_stop: bool) -> tuple[list[str], list[dict[str, Any]]]:
+    """Why the engine has to restart although its file is right, and what of that needs consent."""
+    target = found.target
+    if plan.is_down(target):
+        return [f"{target.service.unit} is {target.unit['active']} ({target.unit['result']})"], []
+    if not target.answers:
+        return [], []
+    try:
+        drifting = dict(effective.drifts(target.engine))
+        edited = effective.edited_since_start(target.engine)
+    except Unread:
+        return [], []
+    deferred = {name for name in drifting if name in plan.BRIDGE_KEYS and target.containers}
+    reasons = [
+        f"{name} is {result_value(each.value)}, {each.pending}"
+        for name, each in drifting.items()
+        if name not in deferred or allow_container_stop
+    ]
+    if edited and not drifting:
+        reasons.append(f"{target.config_path} was edited after the engine started")
+    if not deferred:
+        return reasons, []
+    if allow_container_stop:
+        found.stage.consents["stop_containers"] = True
+        return reasons, []
+    return reasons, deferrals(deferred, target)
+
+
+def deferrals(keys: Collection[str], target: Target) -> list[dict[str, Any]]:
+    """What of the options counts only when containers may be stopped, as a module's result has it."""
+    return [
+        {
+            "message": f"{key} counts from a start without running containers, of which there are "
+            f"{len(target.containers)}.",
+            "consent": apply.ALLOW_CONTAINER_STOP,
+            "control": _CONTROL_OF.get(key),
+        }
+        for key in sorted(keys)
+    ]
+
+
+def result_value(value: Any) -> str:
+    """A value of an option, as daemon.json would have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _planned(
+    found: Ground, current: Mapping[str, Any], wish: Wish, unsuitable: Mapping[str, str]
+) -> settings.Plan:
+    given = found.command.flags
+    names = {key: daemon_options.FLAGS.get(key, key) for key in daemon_options.KEYS}
+    flags = {key: given[flag] for key, flag in names.items() if flag in given}
+    return settings.plan(
+        current,
+        flags,
+        found.version,
+        config=wish.config,
+        state=wish.state,
+        list_merge=wish.list_merge,
+        baseline=wish.baseline,
+        defaults=wish.defaults,
+        unwanted=wish.unwanted,
+        unsuitable=unsuitable,
+    )
+
+
+def _unsuitable(target: Target) -> dict[str, str]:
+    if target.swarm:
+        return {"live-restore": "a node of a swarm cannot have live-restore"}
+    return {}
+
+
+def _refuse_remap(found: Ground, after: Mapping[str, Any]) -> None:
+    if found.target.user is None and "userns-remap" in differences(found.staged.settings, after):
+        raise Unfit(
+            [
+                "userns-remap: it hides images, containers and volumes, and needs subordinate ids: "
+                "set it with bulwark.docker.userns_remap, which looks at what would break"
+            ]
+        )

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules that change an engine share: their options, the lock, and errors as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply, carry_out, configure
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import result
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+
+OPTIONS: dict[str, Any] = {
+    "timeout": {"type": "float", "default": 60.0},
+    "settle": {"type": "float", "default": 5.0},
+}
+# Of those that take any engine.
+CHOSEN: dict[str, Any] = {
+    "user": {"type": "str"},
+    "allow_container_stop": {"type": "bool", "default": False},
+}
+
+
+class EngineModule:
+    """One run of such a module. Whatever goes wrong ends in fail_json."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self.options: dict[str, Any] = module.params
+        self.check_mode = bool(module.check_mode)
+        self.store = Store()
+        self.limits = Limits(self.options["timeout"], self.options["settle"])
+        self.consents = carry_out.Consents(
+            self.options.get("allow_container_stop", False), self.options.get("allow_data_switch", False)
+        )
+
+    def run(self, work: Callable[[EngineModule], dict[str, Any]]) -> None:
+        """Do the work, alone on the host unless in check mode, and return what it tells."""
+        for name in ("timeout", "settle"):
+            if self.options[name] < 0 or (name == "timeout" and not self.options[name]):
+                self._module.fail_json(
+                    msg=f"{name}: {self.options[name]:g} is not a positive number of seconds."
+                )
+        told: dict[str, Any] = {}
+        try:
+            if self.check_mode:
+                told = work(self)
+            else:
+                with self.store.locked(self.options["timeout"]):
+                    told = work(self)
+        except apply.Refused as problem:
+            self._fail(str(problem), refused=problem.refused)
+        except apply.Failed as problem:
+            self._fail(
+                str(problem),
+                rolled_back=problem.rolled_back,
+                transaction=problem.transaction,
+                journal=problem.journal,
+            )
+        except configure.Unfit as problem:
+            self._fail(f"Nothing was changed: {problem}.")
+        except apply.EXPECTED as problem:
+            self._fail(str(problem))
+        self._module.exit_json(**result(self.check_mode, **told))
+
+    def stage_and_apply(self, work: Callable[[EngineModule], dict[str, Any]]) -> None:
+        """The same for modules that stage, and apply at once where their option `apply` says so."""
+        self.run(lambda module: self._applied(work(module)))
+
+    def _applied(self, told: dict[str, Any]) -> dict[str, Any]:
+        if not (self.options["apply"] and told.get("changed")) or self.check_mode:
+            return told
+        carry_out.resolve(self.store, self.limits, dry=False)
+        done = carry_out.apply_staged(self.store, self.options.get("user"), self.limits, self.consents)
+        return {**told, **done, "notices": [*told.get("notices", ()), *done.get("notices", ())]}
+
+    def _fail(self, sentence: str, **known: Any) -> None:
+        self._module.fail_json(msg=sentence, **result(self.check_mode, **known))

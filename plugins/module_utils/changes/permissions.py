@@ -1,0 +1,436 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Owner, mode and access lists of the engines' files, brought to what the controls `file.*` ask, and back."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+    Transaction,
+    last_committed,
+    prune,
+    unfinished,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import (
+    FILES,
+    Place,
+    Wanted,
+    wanted,
+    weak_parents,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
+    Case,
+    Control,
+    NotApplicable,
+    Unread,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    accounts,
+    engines,
+    files,
+    limits,
+    paths,
+    processes,
+    units,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
+
+# The name that these transactions have in the place of an engine's: they need no restart.
+ENGINE = "files"
+_SECONDS = 20
+_MOST_LINKS = 40
+# dockerd and containerd give their sockets this mode (20.10 to 28.5).
+_OWN_SOCKET_MODE = 0o660
+
+Snapshot = Mapping[str, Any]
+Parameters = Mapping[str, Mapping[str, Any]]
+
+
+class Change(NamedTuple):
+    """A file that is not as it should be. `path` is the file itself, `name` what the control calls it; `fact` is its
+    FILE of docs/snapshot.md, `owner` the ids of the user in whose home it lies."""
+
+    path: str
+    name: str
+    fact: Mapping[str, Any]
+    wanted: Wanted
+    owner: tuple[int, int]
+
+
+class Plan(NamedTuple):
+    """What there is to do, what is not done ({message, consent, control}), and what a person should know."""
+
+    changes: list[Change]
+    refused: list[dict[str, Any]]
+    notices: list[str]
+
+
+class NotHeld(Exception):
+    """A file does not keep what it was given; one sentence."""
+
+
+def look() -> dict[str, Any]:
+    """The part of a snapshot that the controls of files need. No engine is asked."""
+    walked = processes.walk()
+    known_accounts = accounts.accounts()
+    known_units = attempt(units.units, ())
+    snapshot = {
+        "accounts": known_accounts,
+        "units": known_units,
+        "engines": attempt(engines.find, known_units, walked, known_accounts),
+    }
+    return {**snapshot, "files": attempt(files.files, paths.paths(snapshot))}
+
+
+def plan(snapshot: Snapshot, parameters: Parameters) -> Plan:
+    """What the controls of files ask for; `parameters` by control id. Nothing is changed."""
+    found: dict[str, Change] = {}
+    refused: dict[str, dict[str, Any]] = {}
+    weak: dict[str, tuple[Mapping[str, Any], set[str]]] = {}
+    unread: set[str] = set()
+    for control, case, place in _places(snapshot, parameters, unread):
+        try:
+            asked = wanted(place, case)
+            if asked is None:
+                continue
+            for parent in weak_parents(place, case):
+                weak.setdefault(parent["path"], (parent, set()))[1].add(place.path)
+            change = _change(place, case, asked)
+        except Unread as problem:
+            unread.add(f"{control.title}: not known, {problem}")
+            continue
+        if isinstance(change, str):
+            refused[place.path] = {"message": change, "consent": None, "control": control.id}
+        elif change:
+            known = found.get(change.path)
+            found[change.path] = _both(known, change) if known else change
+    changes = [found[path] for path in sorted(found)]
+    notices = [
+        f"{path} (mode {parent['mode']}, owner {parent['uid']}:{parent['gid']}) can be written by others, who can so"
+        f" replace {', '.join(sorted(below))}: take that away from them."
+        for path, (parent, below) in weak.items()
+        if path not in found
+    ]
+    notices += [notice for change in changes for notice in _made_anew(change, snapshot)]
+    return Plan(changes, [refused[path] for path in sorted(refused)], sorted({*notices, *unread}))
+
+
+def restrict(store: Store, parameters: Parameters, seconds: float, check: bool) -> dict[str, Any]:
+    """Make it so, as one transaction; with `check` nothing is written. Returns the module's result.
+
+    `seconds` is how long to wait for another run. Raises StateError, Unwritable or NotHeld; all is as before then.
+    """
+    found = plan(look(), parameters)
+    left_open = _left_open(store)
+    if check or not (found.changes or left_open):
+        return _restricted(found, None, [_open_notice(each) for each in left_open])
+    with store.locked(seconds):
+        notices = _resolve(store)
+        found = plan(look(), parameters)
+        if not found.changes:
+            return {**_restricted(found, None, notices), "changed": bool(notices)}
+        transaction = Transaction.begin(store, {"engine": ENGINE})
+        try:
+            _apply(transaction, found, parameters)
+        except BaseException as problem:
+            _take_back(transaction, problem)
+            raise
+        transaction.commit()
+        prune(store)
+    return _restricted(found, transaction.id, notices)
+
+
+def roll_back(store: Store, seconds: float, check: bool) -> dict[str, Any]:
+    """Undo the last transaction of `restrict`; with `check` nothing is written. Returns the module's result."""
+    last = last_committed(store, ENGINE)
+    left_open = _left_open(store)
+    if check or not (last or left_open):
+        return _rolled_back(last, _lines(last, False), [_open_notice(each) for each in left_open])
+    with store.locked(seconds):
+        notices = _resolve(store)
+        before = _lines(last_committed(store, ENGINE), False)
+        undone, left = undo_last(store)
+        return _rolled_back(undone, before, [*notices, *left])
+
+
+def undo_last(store: Store) -> tuple[Transaction | None, list[str]]:
+    """Undo the newest committed transaction of the engines' files; who calls holds the lock.
+
+    Returns it (None when there is none), and a sentence for each file that was left because others changed it.
+    """
+    transaction = last_committed(store, ENGINE)
+    if transaction is None:
+        return None, []
+    left = transaction.undo()
+    transaction.closed()
+    return transaction, left
+
+
+def _places(
+    snapshot: Snapshot, parameters: Parameters, unread: set[str]
+) -> Iterator[tuple[Control, Case, Place]]:
+    known = snapshot["engines"]
+    for control in FILES:
+        chosen = {**control.parameters, **parameters.get(control.id, {})}
+        for engine in (known if isinstance(known, list) else ()) if control.per_engine else (None,):
+            case = Case(snapshot, engine, chosen)
+            try:
+                yield from [(control, case, item.value) for item in control.over(case)]
+            except NotApplicable:
+                continue
+            except Unread as problem:
+                unread.add(f"{control.title}: not known, {problem}")
+
+
+def _change(place: Place, case: Case, asked: Wanted) -> Change | str | None:
+    """What is to be done, or why it is not done."""
+    fact = case.host("files", place.path)
+    mode = int(fact["mode"], 8)
+    if asked == Wanted(fact["uid"], fact["gid"], mode, True):
+        return None
+    owner = _user(case)
+    if owner != (0, 0) and (asked.uid, asked.gid) != (fact["uid"], fact["gid"]):
+        return (
+            f"{place.path} belongs to {_owner(fact)} and lies where {case.engine['user']} may put anything:"
+            f" give it to {case.engine['user']} by hand."
+        )
+    link = next((each for each in _links(place.path) if owner != (0, 0) or not _is_roots(each)), None)
+    if link:
+        return (
+            f"{place.path} is reached through the symbolic link {link}, which others than root can turn elsewhere:"
+            " put the file itself there."
+        )
+    return Change(os.path.realpath(place.path), place.path, fact, asked, owner)
+
+
+def _user(case: Case) -> tuple[int, int]:
+    """Who changes the files of the engine that is judged: the user of a rootless one, for his links lead anywhere."""
+    try:
+        user = case.engine["user"]
+    except NotApplicable:
+        return 0, 0
+    if user is None:
+        return 0, 0
+    account = next(each for each in case.host("accounts", "users") if each["name"] == user)
+    return account["uid"], account["gid"]
+
+
+def _both(one: Change, other: Change) -> Change:
+    """What satisfies two controls that look at the same file."""
+    first, second = one.wanted, other.wanted
+    return one._replace(
+        wanted=Wanted(
+            min(first.uid, second.uid),
+            min(first.gid, second.gid),
+            first.mode & second.mode,
+            first.acl and second.acl,
+        )
+    )
+
+
+def _links(path: str) -> Iterator[str]:
+    """Every symbolic link on the way to what the path leads to."""
+    at, ahead, seen = "/", path.split("/"), 0
+    while ahead and seen <= _MOST_LINKS:
+        here = posixpath.normpath(posixpath.join(at, ahead.pop(0)))
+        if Path(here).is_symlink():
+            yield here
+            seen += 1
+            target = str(Path(here).readlink())
+            at, ahead = "/" if target.startswith("/") else at, [*target.split("/"), *ahead]
+        else:
+            at = here
+
+
+def _is_roots(link: str) -> bool:
+    """Whether root alone can turn the link elsewhere."""
+    seen = Path(link).parent.stat()
+    return seen.st_uid == 0 and not seen.st_mode & 0o022
+
+
+def _made_anew(change: Change, snapshot: Snapshot) -> Iterable[str]:
+    """Whether the next start brings a socket back as it was."""
+    if change.fact["type"] != "socket":
+        return
+    known = snapshot["units"]
+    for name, unit in ({} if is_error(known) else known).items():
+        if any(os.path.realpath(each["address"]) == change.path for each in unit["listens"]):
+            causes = list(_causes(name, change))
+            if causes:
+                yield (
+                    f"{name} makes {change.path} anew at its next start with {' and '.join(causes)}:"
+                    " set that in a drop-in of it."
+                )
+            return
+    if _OWN_SOCKET_MODE & ~change.wanted.mode:
+        yield (
+            f"{change.path} is made anew by its program at the next start, with mode {_OWN_SOCKET_MODE:04o}:"
+            " run this again then."
+        )
+
+
+def _causes(unit: str, change: Change) -> Iterator[str]:
+    fields = {"SocketMode": "mode", "SocketUser": "owner", "SocketGroup": "group"}
+    options = ("--no-pager", f"--property={','.join(fields)}", "--", unit)
+    shown = attempt(limits.run, ["systemctl", "show", *options], _SECONDS)
+    if is_error(shown):
+        return
+    asked, fact = change.wanted, change.fact
+    changed = {
+        "mode": int(fact["mode"], 8) & 0o777 != asked.mode & 0o777,
+        "owner": fact["uid"] != asked.uid,
+        "group": fact["gid"] != asked.gid,
+    }
+    for line in shown.out.splitlines():
+        key, _unused, value = line.partition("=")
+        field = fields.get(key)
+        if field and changed[field] and (value or "root") == fact[field]:
+            yield line if value else f"{key} not set"
+
+
+def _apply(transaction: Transaction, found: Plan, parameters: Parameters) -> None:
+    for path, _name, fact, asked, owner in found.changes:
+        transaction.set_permissions(path, *asked, owner=owner, inode=fact["inode"])
+    again = {change.path for change in plan(look(), parameters).changes}
+    lost = [change.path for change in found.changes if change.path in again]
+    if lost:
+        raise NotHeld(f"{', '.join(lost)} did not keep the owner and mode it was given; all was undone")
+
+
+def _take_back(transaction: Transaction, why: BaseException) -> None:
+    try:
+        transaction.undo()
+    except Unwritable as problem:
+        raise Unwritable(f"{why}; undoing it failed as well, the next run tries again: {problem}") from why
+    transaction.closed(reason=str(why))
+
+
+def _left_open(store: Store) -> list[Transaction]:
+    """Transactions of this kind that belong to runs that died."""
+    return [found for found in unfinished(store) if found.manifest.get("engine") == ENGINE]
+
+
+def _open_notice(transaction: Transaction) -> str:
+    return f"Transaction {transaction.id} was left open by a run that died; it is undone first."
+
+
+def _resolve(store: Store) -> list[str]:
+    notices = []
+    for transaction in _left_open(store):
+        notices += [
+            f"Transaction {transaction.id} was left open by a run that died; it was undone.",
+            *transaction.undo(),
+        ]
+        transaction.closed(reason="left open by a run that died")
+    return notices
+
+
+def _restricted(found: Plan, transaction: str | None, notices: Iterable[str]) -> dict[str, Any]:
+    before = [_line(change.path, change.fact, change.fact["acl"]) for change in found.changes]
+    after = [
+        _line(change.path, _as_wanted(change), change.fact["acl"] if change.wanted.acl else ())
+        for change in found.changes
+    ]
+    actions = [
+        f"{change.path}{_by_link(change)}: {'; '.join(_differences(change))}" for change in found.changes
+    ]
+    return {
+        **_result(before, after, actions, [*notices, *found.notices], transaction),
+        "refused": found.refused,
+    }
+
+
+def _rolled_back(transaction: Transaction | None, before: list[str], notices: list[str]) -> dict[str, Any]:
+    if transaction is None:
+        return _result([], [], [], [*notices, "There is no change of the engines' files to undo."], None)
+    undone = transaction.manifest.get("undone", False)
+    after = _lines(transaction, not undone)
+    actions = [f"{line.partition(' ')[0]}: as before" for line in after if line not in before]
+    return _result(before, after, actions, notices, transaction.id)
+
+
+def _result(
+    before: Sequence[str],
+    after: Sequence[str],
+    actions: list[str],
+    notices: list[str],
+    transaction: str | None,
+) -> dict[str, Any]:
+    changed = list(before) != list(after)
+    return {
+        "changed": changed,
+        "diff": {
+            "before": "".join(f"{line}\n" for line in before),
+            "after": "".join(f"{line}\n" for line in after),
+        },
+        "actions": actions,
+        "effect": "live" if changed else "none",
+        "restart_required": False,
+        "costs": [],
+        "refused": [],
+        "left_alone": [],
+        "notices": notices,
+        "transaction": transaction,
+    }
+
+
+def _lines(transaction: Transaction | None, former: bool) -> list[str]:
+    """The files of a transaction, as they are or, `former`, as they were before it."""
+    looker, lines = files.Looker(), []
+    for entry in transaction.notes("permissions") if transaction else ():
+        fact = attempt(looker.file, entry["path"])
+        if not fact or is_error(fact):
+            continue
+        if former:
+            uid, gid, mode = entry["before"]
+            names = {"owner": looker.user(uid), "group": looker.group(gid)}
+            fact = {**fact, **names, "uid": uid, "gid": gid, "mode": f"{mode:04o}"}
+            lists = ["back"] if entry["acl"] and not fact["acl"] else fact["acl"]
+        else:
+            lists = fact["acl"]
+        lines.append(_line(entry["path"], fact, lists))
+    return lines
+
+
+def _line(path: str, fact: Mapping[str, Any], lists: Iterable[str]) -> str:
+    return " ".join((path, _owner(fact), fact["mode"], *(["acl", *lists] if lists else ())))
+
+
+def _owner(fact: Mapping[str, Any]) -> str:
+    return f"{_name(fact['owner'], fact['uid'])}:{_name(fact['group'], fact['gid'])}"
+
+
+def _name(name: str | None, number: int) -> str:
+    return str(number) if name is None else name
+
+
+def _as_wanted(change: Change) -> dict[str, Any]:
+    fact, asked = change.fact, change.wanted
+    return {
+        "uid": asked.uid,
+        "gid": asked.gid,
+        "owner": fact["owner"] if asked.uid == fact["uid"] else "root",
+        "group": fact["group"] if asked.gid == fact["gid"] else "root",
+        "mode": f"{asked.mode:04o}",
+    }
+
+
+def _by_link(change: Change) -> str:
+    return "" if change.path == change.name else f" (through {change.name})"
+
+
+def _differences(change: Change) -> Iterator[str]:
+    fact, after = change.fact, _as_wanted(change)
+    if _owner(fact) != _owner(after):
+        yield f"owner {_owner(after)} instead of {_owner(fact)}"
+    if fact["mode"] != after["mode"]:
+        yield f"mode {after['mode']} instead of {fact['mode']}"
+    if not change.wanted.acl:
+        yield f"no access list instead of {', '.join(fact['acl'])}"

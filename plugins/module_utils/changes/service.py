@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The units that run one engine: asked and ordered by systemctl, every call with a time limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+
+# For calls that only ask or tell, and do not wait for the engine.
+SECONDS = 20
+# Longer than TimeoutStopSec of the vendors' units (90 s), after which systemd kills what does not stop.
+STOP_SECONDS = 120
+JOURNAL_LINES = 12
+
+
+class ServiceError(Exception):
+    """A unit did not do what it was told, or not in time; one sentence with systemd's reason."""
+
+
+class State(NamedTuple):
+    """What systemd says of a unit."""
+
+    active: str
+    sub: str
+    result: str
+    main_pid: int
+    load: str
+    load_error: str
+    needs_reload: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ought to run and does not: failed, or between two of its tries."""
+        return self.active == "failed" or self.sub == "auto-restart"
+
+
+class User(NamedTuple):
+    """The account of a rootless engine."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+_PROPERTIES = (
+    "ActiveState",
+    "SubState",
+    "Result",
+    "MainPID",
+    "LoadState",
+    "LoadError",
+    "NeedDaemonReload",
+)
+
+
+class Service:
+    """The service of an engine and the sockets that start it; `user` for those of an account's own manager."""
+
+    def __init__(self, unit: str, sockets: Sequence[str] = (), user: User | None = None) -> None:
+        self.unit = unit
+        self.sockets = tuple(sockets)
+        self._prefix: tuple[str, ...] = ("systemctl",)
+        self._journal: tuple[str, ...] = ("journalctl", f"--unit={unit}")
+        if user:
+            environment = f"XDG_RUNTIME_DIR=/run/user/{user.uid}"
+            self._prefix = ("runuser", "-u", user.name, "--", "env", environment, "systemctl", "--user")
+            self._journal = ("journalctl", f"_UID={user.uid}", f"--user-unit={unit}")
+
+    def state(self) -> State:
+        """How the service is now."""
+        shown = self._call(SECONDS, "show", f"--property={','.join(_PROPERTIES)}", self.unit)
+        values = _properties(shown)
+        return State(
+            values.get("ActiveState", "unknown"),
+            values.get("SubState", ""),
+            values.get("Result", ""),
+            int(values.get("MainPID") or 0),
+            values.get("LoadState", ""),
+            # A D-Bus error name, then the message in quotes.
+            values.get("LoadError", "").partition(" ")[2].strip('"'),
+            values.get("NeedDaemonReload") == "yes",
+        )
+
+    def daemon_reload(self) -> None:
+        """systemd reads the unit files anew."""
+        self._call(SECONDS, "daemon-reload")
+
+    def reload(self) -> None:
+        """Send the engine its SIGHUP. That it was sent says nothing: a broken file is a line in the journal only."""
+        self._call(SECONDS, "reload", self.unit)
+
+    def restart(self, seconds: float) -> None:
+        """Stop and start. The start limit counts successful starts too, three a minute: it is reset before."""
+        self.reset_failed()
+        self._call(seconds + STOP_SECONDS, "restart", self.unit)
+
+    def start(self, seconds: float) -> None:
+        """Start the sockets and the service."""
+        self.reset_failed()
+        self._call(seconds, "start", *self.sockets, self.unit)
+
+    def stop(self) -> None:
+        """Stop the service; its sockets first, or the next client would start it again."""
+        self._call(STOP_SECONDS, "stop", *self.sockets, self.unit)
+
+    def reset_failed(self) -> None:
+        """Forget failures and starts, which would count against the start limit."""
+        self._call(SECONDS, "reset-failed", *self.sockets, self.unit)
+
+    def journal(self, since: float) -> list[str]:
+        """The last lines that the service has logged since then (epoch), without credentials."""
+        options = (
+            f"--since=@{int(since)}",
+            f"--lines={JOURNAL_LINES}",
+            "--output=cat",
+            "--no-pager",
+            "--quiet",
+        )
+        try:
+            done = limits.run([*self._journal, *options], SECONDS)
+        except Unreadable as problem:
+            return [f"the journal cannot be read: {problem}"]
+        return [redact.url(line.strip()) for line in done.out.splitlines() if line.strip()]
+
+    def _call(self, seconds: float, *words: str) -> str:
+        try:
+            done = limits.run([*self._prefix, *words], seconds)
+        except Unreadable as problem:
+            raise ServiceError(f"systemctl {' '.join(words)}: {problem}") from problem
+        if done.status != 0:
+            reason = done.err.strip().partition("\n")[0] or f"exit code {done.status}"
+            raise ServiceError(f"systemctl {' '.join(words)}: {reason}")
+        return done.out
+
+
+def _properties(text: str) -> Mapping[str, str]:
+    return dict(line.partition("=")[::2] for line in text.splitlines())

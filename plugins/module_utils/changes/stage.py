@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules of a play have decided and daemon_apply will do, at once, at the end: plain data on the host.
+
+Staging touches nothing of the live system. A stage is dropped when it is not of this play any more: after a boot,
+after an hour, or when the configuration file has changed under it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import (
+    StateError,
+    Store,
+    read_json,
+    write_json,
+)
+
+SCHEMA = 1
+GOOD_FOR = 3600
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+Step = dict[str, Any]
+
+
+class Stage:
+    """What is staged for one engine.
+
+    config    the new daemon.json as {path, base, content}; `base` is the digest of the file it was made of
+    steps     what comes before it: {"step": kind, "key": what it is about, ...}, in order
+    reasons   why the engine has to restart although no option changes, sentences
+    consents  what the user has allowed, by name
+    """
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        data = data or {}
+        # Why what was staged does not count any more.
+        self.dropped: str | None = None
+        self.config: dict[str, Any] | None = data.get("config")
+        self.steps: list[Step] = list(data.get("steps", ()))
+        self.reasons: list[str] = list(data.get("reasons", ()))
+        self.consents: dict[str, bool] = dict(data.get("consents", {}))
+
+    def __bool__(self) -> bool:
+        return bool(self.config or self.steps or self.reasons)
+
+    def put(self, step: Step) -> None:
+        """Add a step, in the place of the one of the same kind about the same thing."""
+        same = [
+            number
+            for number, known in enumerate(self.steps)
+            if (known["step"], known["key"]) == (step["step"], step["key"])
+        ]
+        if same:
+            self.steps[same[0]] = step
+        else:
+            self.steps.append(step)
+
+    def restart_for(self, reason: str) -> None:
+        """The engine has to restart, for that reason."""
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+
+def load(store: Store, engine: str, base: str | None) -> Stage:
+    """The stage of that engine, empty when there is none; `base` is the digest of its configuration file now."""
+    data = read_json(_path(store, engine))
+    config = (data or {}).get("config")
+    found = Stage(data)
+    if data and not _is_current(data):
+        found = Stage()
+        found.dropped = "it was staged before the last boot, or more than an hour ago"
+    elif config and config["base"] != base:
+        found = Stage()
+        found.dropped = f"{config['path']} was changed by somebody else since"
+    return found
+
+
+def save(store: Store, engine: str, stage: Stage) -> None:
+    """Keep the stage until daemon_apply takes it."""
+    if not stage:
+        return drop(store, engine)
+    path = _path(store, engine)
+    store.prepare()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StateError(f"{path.parent}: {problem.strerror}; nothing was changed") from problem
+    kept = {name: value for name, value in vars(stage).items() if name != "dropped"}
+    write_json(path, {"schema": SCHEMA, "boot": _boot(), "created": int(time.time()), **kept})
+    return None
+
+
+def drop(store: Store, engine: str) -> None:
+    """Forget the stage."""
+    shutil.rmtree(_path(store, engine).parent, ignore_errors=True)
+
+
+def _path(store: Store, engine: str) -> Path:
+    return store.root / "staged" / engine.replace(os.sep, "_") / "stage.json"
+
+
+def _is_current(data: Mapping[str, Any]) -> bool:
+    age = time.time() - data.get("created", 0)
+    return data.get("schema") == SCHEMA and data.get("boot") == _boot() and -60 < age < GOOD_FOR
+
+
+def _boot() -> str:
+    return _BOOT_ID.read_text(encoding="ascii").strip()

@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What daemon_apply has left on record: which configuration a running engine was seen to have taken."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+
+STATE = "/var/lib/bulwark"
+RECORD = Path(STATE, "in-force.json")
+
+
+def in_force(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> bool:
+    """Whether the file's content is what the process with that id and start was reloaded or started with.
+
+    A reload leaves the file younger than the process; without the record nobody could tell that it was taken.
+    """
+    try:
+        known: Any = json.loads(reading.text(record) or "{}")
+        entry = known.get(path) if isinstance(known, dict) else None
+        if not isinstance(entry, dict) or (entry.get("pid"), entry.get("started")) != (pid, started):
+            return False
+        return bool(entry.get("digest") == hashlib.sha256(reading.content(path) or b"").hexdigest())
+    except (Unreadable, ValueError):
+        return False

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is staged: kept between the modules of one play, dropped when it is not of this play any more."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import stage as module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage, drop, load, save
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
+
+CONFIG = {"path": "/etc/docker/daemon.json", "base": "digest of before", "content": "{}"}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "state"))
+
+
+@pytest.fixture
+def boot(tmp_path, monkeypatch):
+    path = tmp_path / "boot_id"
+    path.write_text("first\n")
+    monkeypatch.setattr(module, "_BOOT_ID", path)
+    return path
+
+
+def staged():
+    stage = Stage()
+    stage.config = dict(CONFIG)
+    stage.put({"step": "subid", "key": "dockremap", "start": 100000})
+    stage.restart_for("the mapping changes")
+    stage.consents["stop"] = True
+    return stage
+
+
+def test_there_and_back(store):
+    assert not load(store, "system", None)
+    save(store, "system", staged())
+    assert vars(load(store, "system", CONFIG["base"])) == vars(staged())
+    assert not load(store, "rootless:alice", CONFIG["base"])
+    drop(store, "system")
+    drop(store, "system")
+    assert not load(store, "system", CONFIG["base"])
+
+
+def test_staging_first_makes_a_state_directory_that_changes_accept(store):
+    former = os.umask(0o022)
+    try:
+        save(store, "system", staged())
+    finally:
+        os.umask(former)
+    store.prepare()
+    assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
+
+
+def test_a_step_takes_the_place_of_the_same_one():
+    stage = Stage()
+    for step in (
+        {"step": "subid", "key": "a", "start": 1},
+        {"step": "account", "key": "a"},
+        {"step": "subid", "key": "b", "start": 2},
+        {"step": "subid", "key": "a", "start": 3},
+    ):
+        stage.put(step)
+    assert [(step["step"], step["key"], step.get("start")) for step in stage.steps] == [
+        ("subid", "a", 3),
+        ("account", "a", None),
+        ("subid", "b", 2),
+    ]
+
+
+def test_a_reason_is_given_once():
+    stage = Stage()
+    assert not stage
+    stage.restart_for("the unit has changed")
+    stage.restart_for("the unit has changed")
+    assert stage
+    assert stage.reasons == ["the unit has changed"]
+
+
+def test_saving_nothing_drops(store):
+    save(store, "system", staged())
+    save(store, "system", Stage())
+    assert not list((store.root / "staged").iterdir())
+
+
+def test_a_stage_does_not_outlast_a_boot(store, boot):
+    save(store, "system", staged())
+    boot.write_text("second\n")
+    assert not load(store, "system", CONFIG["base"])
+
+
+@pytest.mark.parametrize(
+    ("later", "kept"), [(0, True), (3590, True), (3610, False), (-30, True), (-90, False)]
+)
+def test_a_stage_does_not_outlast_an_hour(store, monkeypatch, later, kept):
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    save(store, "system", staged())
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0 + later)
+    assert bool(load(store, "system", CONFIG["base"])) == kept
+
+
+@pytest.mark.parametrize("base", [None, "digest of something else"])
+def test_a_stage_does_not_outlast_a_change_of_its_base(store, base):
+    save(store, "system", staged())
+    assert not load(store, "system", base)
+
+
+def test_without_a_configuration_the_base_does_not_matter(store):
+    stage = Stage()
+    stage.restart_for("the unit has changed")
+    save(store, "system", stage)
+    assert load(store, "system", "any")
+
+
+def test_an_engines_name_is_no_path(store):
+    save(store, "rootless:../../alice", staged())
+    assert [folder.name for folder in (store.root / "staged").iterdir()] == ["rootless:.._.._alice"]
+
+
+def test_a_stage_of_another_schema_is_none(store, monkeypatch):
+    save(store, "system", staged())
+    monkeypatch.setattr(module, "SCHEMA", 2)
+    assert not load(store, "system", CONFIG["base"])
+
+
+def test_the_state_directory_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="file"):
+        save(Store(str(tmp_path / "file" / "state")), "system", staged())

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A finding that a role puts right names the role and a variable that the role has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_settings import RULES
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
+
+ROLES_DIRECTORY = Path(__file__).parents[5] / "roles"
+ROLES = ("daemon_config", "userns_remap")
+# The requirement rows that keys of daemon.json, subordinate ids or modes of files put right.
+ROWS = {
+    *("D01-13", "D01-24", "D01-26", "D01-27", "D03-02", "D04-30", "D04-35", "D07-05", "D10-01"),
+    *("RT-08", "RT-25", "RT-44", "RT-46", "RT-47"),
+}
+BY_WHO_RUNS_IT = "a container keeps what it was created with; who runs it creates it anew"
+BY_WHO_PLANS_IT = "which containers belong together is known to their owner alone"
+NEEDS_A_DECISION = "the right value depends on what the host is for"
+# Controls of those rows, and of daemon options, without a role -> why.
+EXCEPTIONS = {
+    "container.default_bridge": BY_WHO_PLANS_IT,
+    "container.no_new_privileges": BY_WHO_RUNS_IT,
+    "container.published_addresses": BY_WHO_RUNS_IT,
+    "container.resource_limits": NEEDS_A_DECISION,
+    "container.seccomp_profile": BY_WHO_RUNS_IT,
+    "daemon.authorization_plugin": NEEDS_A_DECISION,
+    "daemon.base_device_size": "the list storage-opts is given as a whole, and only its owner knows the rest of it",
+    "daemon.central_logging": NEEDS_A_DECISION,
+    "daemon.storage_driver": "images and volumes of the old driver are not seen then; they have to be saved first",
+    "network.tenants_apart": BY_WHO_PLANS_IT,
+}
+WITH_ROLE = {name: control for name, control in CATALOGUE.items() if control.remedy.role}
+
+
+def of_role(role: str, file: str) -> Any:
+    return yaml.safe_load((ROLES_DIRECTORY / role / file).read_text(encoding="utf-8"))
+
+
+def in_scope(control: Control) -> bool:
+    return bool(ROWS & set(control.requirements)) or control.id in {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("control", WITH_ROLE.values(), ids=WITH_ROLE)
+def test_a_remedy_names_a_role_and_variables_of_it(control):
+    role = control.remedy.role
+    assert role in ROLES
+    options = of_role(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    assert set(control.remedy.variables) <= set(options)
+
+
+@pytest.mark.parametrize("control", WITH_ROLE.values(), ids=WITH_ROLE)
+def test_what_the_role_does_by_default_is_named_as_it_does_it(control):
+    """Either the variable holds its default, or a part of it, or it is one that has to be set."""
+    defaults = of_role(control.remedy.role, "defaults/main.yml")
+    for name, value in control.remedy.variables.items():
+        default = defaults[name]
+        if name in ("daemon_config_settings", "daemon_config_ip"):
+            assert not default
+        elif isinstance(value, dict):
+            assert {key: default.get(key) for key in value} == value
+        else:
+            assert default == value
+
+
+def test_variables_without_a_role_are_none():
+    assert [name for name, control in CATALOGUE.items() if control.remedy.variables] == [
+        name for name in WITH_ROLE if CATALOGUE[name].remedy.variables
+    ]
+
+
+def test_what_a_role_can_fix_names_one():
+    left = {name for name, control in CATALOGUE.items() if in_scope(control) and control.remedy.role is None}
+    assert left == set(EXCEPTIONS)
+
+
+@pytest.mark.parametrize("prefix", ["file.", "audit."])
+def test_files_and_audit_rules_all_name_the_role(prefix):
+    roles = {control.remedy.role for name, control in CATALOGUE.items() if name.startswith(prefix)}
+    assert roles == {"daemon_config"}
+
+
+@pytest.mark.parametrize("name", ["daemon.userns_remap", "userns.subordinate_ids"])
+def test_remapping_names_its_role(name):
+    assert CATALOGUE[name].remedy.role == "userns_remap"
