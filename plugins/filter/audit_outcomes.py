@@ -14,6 +14,11 @@ author:
 description:
   - Takes C(hostvars) after the role P(bulwark.docker.compliance_audit#role) has run and gives one row per host that it
     was started on, also for hosts that could not be reached or failed.
+  - After a harden run the row also has C(before), the audit that a playbook kept as C(compliance_audit_before),
+    and C(change), what the roles of the collection registered (C(daemon_config_result),
+    C(daemon_config_files_result), C(userns_remap_result), C(daemon_apply_result), C(daemon_apply_resolved)) merged
+    into one. With C(harden_failure), what a playbook kept of a failure as a dictionary with C(msg), the change
+    failed.
 positional: _input, hosts
 options:
   _input:
@@ -52,6 +57,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.harden import change_of
+
 # What Ansible adds to a result (its warnings, for one) is not all plain data.
 _OF_A_REPORT = ("schema", "profile", "host", "findings", "score", "waivers")
 
@@ -62,11 +69,17 @@ def audit_outcomes(hostvars: Any, hosts: Iterable[str]) -> str:
     registered = {host: hostvars.raw_get(host) for host in sorted(set(hosts)) if host in hostvars}
     return json.dumps(
         [
-            _outcome(host, variables.get("compliance_audit_result"))
+            {**_outcome(host, variables.get("compliance_audit_result")), **_of_a_change(variables)}
             for host, variables in registered.items()
             if "compliance_audit_check" in variables
         ]
     )
+
+
+def _of_a_change(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What a harden run adds to the outcome: the audit before it, and the change, each where there is one."""
+    found = {"before": _report_in(variables.get("compliance_audit_before")), "change": change_of(variables)}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _outcome(host: str, registered: Any) -> dict[str, Any]:
@@ -74,10 +87,17 @@ def _outcome(host: str, registered: Any) -> dict[str, Any]:
         return _without_result(host, "failed", "the audit ended before this host was looked at")
     if registered.get("unreachable"):
         return _without_result(host, "unreachable", registered.get("msg"))
-    if registered.get("failed") or "findings" not in registered:
+    result = _report_in(registered)
+    if result is None:
         return _without_result(host, "failed", registered.get("msg"))
-    result = {key: registered[key] for key in _OF_A_REPORT if key in registered}
     return {"host": host, "status": "audited", "message": None, "result": result}
+
+
+def _report_in(registered: Any) -> dict[str, Any] | None:
+    """The report among what was registered, None where the audit did not end with one."""
+    if not isinstance(registered, Mapping) or registered.get("failed") or "findings" not in registered:
+        return None
+    return {key: registered[key] for key in _OF_A_REPORT if key in registered}
 
 
 def _without_result(host: str, status: str, message: Any) -> dict[str, Any]:

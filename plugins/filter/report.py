@@ -22,7 +22,7 @@ options:
   _input:
     description:
       - What became of the hosts, as O(bulwark.docker.compliance_report#role:main:compliance_report_hosts) takes
-        it.
+        it, after a harden run with C(before) and C(change).
     type: list
     elements: dict
     required: true
@@ -81,7 +81,9 @@ _value:
         hosts: {total: 1, unreachable: 1, failed: 0, audited: 0}
         score: {percent: null, passed: 0, failed: 0, waived: 0}
     hosts:
-      description: One entry per host, sorted by name, also for those that were not audited.
+      description:
+        - One entry per host, sorted by name, also for those that were not audited. After a harden run with C(before),
+          the score and counts before it and the controls that come out otherwise, and C(change), what was changed.
       type: list
       elements: dict
     findings:

@@ -29,7 +29,7 @@ options:
     default: none
   fail_on_unaudited:
     description:
-      - Whether a host that was not audited, or a report without any host, fails too.
+      - Whether a host that was not audited or could not be changed, or a report without any host, fails too.
     type: bool
     default: true
 seealso:

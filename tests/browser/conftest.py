@@ -87,3 +87,15 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """Three hosts whose every name is an attack, and one failed host per attack."""
     return Shown(tmp_path_factory.mktemp("hostile"), reports.make_hosts(3, hostile=True))
+
+
+@pytest.fixture(scope="session")
+def hardened(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Five hosts of a harden run: one that got better, one that failed, three as they were."""
+    before, after = (host["result"]["findings"] for host in reports.make_hosts(3)[:2])
+    hosts = [
+        reports.hardened("web000", before, after),
+        reports.hardened("web001", before, before, "failed"),
+        *(reports.hardened(f"web{n:03}", after, after, "check") for n in range(2, 5)),
+    ]
+    return Shown(tmp_path_factory.mktemp("hardened"), hosts)

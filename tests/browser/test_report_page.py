@@ -178,6 +178,27 @@ def test_text_filters_by_control_and_by_what_was_found(page, few):
     assert page.run(SHOWN) == expected
 
 
+def test_what_a_harden_run_did_is_shown_with_both_scores(browser, hardened, pictures):
+    browser.media()
+    browser.open(hardened.path)
+    rows = browser.run("""
+      return [...document.querySelectorAll('.change')].map(change => [change.querySelector('.what').textContent,
+        change.open, change.querySelector('.body').checkVisibility({contentVisibilityAuto: true})])
+    """)
+    assert rows == [["web001", True, True], *([f"web{n:03}", False, False] for n in (2, 3, 4, 0))]
+    browser.run("for (const change of document.querySelectorAll('.change')) change.open = true")
+    browser.screenshot(pictures / "hardened.png", whole=True)
+    host = hardened.report["hosts"][0]
+    scores = [f"{one['score']['percent']:.1f} %" for one in (host["before"], host)]
+    shown = browser.run("return [...document.querySelectorAll('.change .tally')].at(-1).innerText")
+    assert shown == " \N{RIGHTWARDS ARROW} ".join(scores)
+    assert browser.run("return document.querySelectorAll('.change .refused code').length") == 10
+    assert browser.run("return document.querySelector('.missing h2').textContent") == (
+        "1 host could not be changed"
+    )
+    assert browser.run(OVERFLOW) == 0
+
+
 def test_filters_reach_into_controls_and_into_the_matrix(page):
     page.click("a[data-host='0']")
     page.click("#filters [value=fail]")

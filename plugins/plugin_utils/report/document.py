@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import differences, read_change
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
     OUTCOMES,
     SCHEMA,
@@ -50,7 +51,8 @@ def outcome(finding: dict[str, Any]) -> str:
 
 
 def build_report(hosts: list[dict[str, Any]], title: str, generated: str | None = None) -> dict[str, Any]:
-    """The report of the hosts, each as {"host", "status", "message", "result"}.
+    """The report of the hosts, each as {"host", "status", "message", "result"}, and after a harden run with
+    `before`, the result of an audit before it, and `change`, as the filter audit_outcomes gives them.
 
     A host whose result cannot be read is a failed host, it is never left out.
     Only a report that says when it was generated holds times; otherwise equal findings give equal reports.
@@ -95,12 +97,46 @@ def _checked(entry: dict[str, Any]) -> dict[str, Any]:
 def _host(entry: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
     """One host's row, findings and waivers."""
     name, status, message = entry["host"], entry["status"], entry.get("message")
-    if status == "audited":
-        try:
-            return _audited(name, message, entry["result"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            status, message = "failed", f"its audit result cannot be read: {type(error).__name__}: {error}"
-    return {"host": name, "status": status, "message": message or "no reason was given", **_UNAUDITED}, [], []
+    change, before = read_change(entry.get("change")), None
+    try:
+        before = _before(entry)
+        if status == "audited":
+            row, found, accepted = _audited(name, message, entry["result"])
+            return {**row, "before": _compared(before, found), "change": change}, found, accepted
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        status, message = "failed", f"its audit result cannot be read: {type(error).__name__}: {error}"
+    row = {"host": name, "status": status, "message": message or "no reason was given", **_UNAUDITED}
+    return {**row, "before": _compared(before, []), "change": change}, [], []
+
+
+def _before(entry: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """The row and findings of the audit before the change."""
+    if entry.get("before") is None:
+        return None
+    row, found, _unused = _audited(entry["host"], None, entry["before"])
+    return row, found
+
+
+def _compared(
+    before: tuple[dict[str, Any], list[dict[str, Any]]] | None, findings: list[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """What the report holds of the audit before: its counts, and what is otherwise now."""
+    if before is None:
+        return None
+    row, found = before
+    return {
+        **{key: row[key] for key in ("score", "verdicts", "failed_by_severity")},
+        **differences(_worst(found), _worst(findings)),
+    }
+
+
+def _worst(findings: list[dict[str, Any]]) -> dict[str, str]:
+    """Each control's outcome, the worst of its engines."""
+    worst: dict[str, str] = {}
+    for one in findings:
+        control = one["control"]
+        worst[control] = min(outcome(one), worst.get(control, OUTCOMES[-1]), key=OUTCOMES.index)
+    return worst
 
 
 def _audited(

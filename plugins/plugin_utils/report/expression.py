@@ -13,7 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
-from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import SCHEMA, VERDICTS
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
+    CHANGE_EFFECTS,
+    MODES,
+    SCHEMA,
+    VERDICTS,
+)
 
 try:
     import jmespath  # type: ignore[import-untyped]
@@ -50,8 +55,18 @@ _RESULT = {
         "engines": [dict.fromkeys(("name", "state", "version", "containers"))],
     },
 }
+_CHANGE = {
+    "mode": MODES[0],
+    "effect": CHANGE_EFFECTS[0],
+    "actions": [""],
+    "costs": [{"kind": "", "message": "", "subjects": [""]}],
+    "refused": [{"message": ""}],
+    "skipped": [{"key": "", "reason": ""}],
+    "notices": [""],
+}
+_HOST = {"host": "host", "status": "audited", "message": None, "result": _RESULT}
 # One host with one of everything; None stands for a value of any kind.
-_SHAPE = build_report([{"host": "host", "status": "audited", "message": None, "result": _RESULT}], title="")
+_SHAPE = build_report([{**_HOST, "before": _RESULT, "change": _CHANGE}], title="")
 
 
 class ExpressionError(ValueError):

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a report fails the play: by severity, by a JMESPath expression, by hosts without an audit."""
+"""Whether a report fails the play: by severity, by a JMESPath expression, by hosts
+that could not be audited or changed."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ def gate(report: dict[str, Any], fail_on: str, fail_on_unaudited: bool) -> dict[
     An expression that cannot be evaluated on this report fails: a gate never passes for want of an answer.
     """
     reasons = [
-        _unaudited(report) if fail_on_unaudited else None,
+        *((_unaudited(report), _unchanged(report)) if fail_on_unaudited else ()),
         gate_problem(fail_on) or _reached(report, fail_on),
     ]
     found = [reason for reason in reasons if reason]
@@ -62,6 +63,16 @@ def _unaudited(report: dict[str, Any]) -> str | None:
     if not missing:
         return None
     return f"{len(missing)} of {count(len(report['hosts']), 'host')} could not be audited: {_first(missing)}"
+
+
+def _unchanged(report: dict[str, Any]) -> str | None:
+    """The hosts whose harden run failed; those that stand as they were before it too."""
+    failed = [
+        f"{clip(visible(host['host']), _NAME)} ({clip(show(host['change']['message']), _MESSAGE)})"
+        for host in report["hosts"]
+        if host["change"] and host["change"]["mode"] == "failed"
+    ]
+    return f"{count(len(failed), 'host')} could not be changed: {_first(failed)}" if failed else None
 
 
 def _first(items: list[str]) -> str:

@@ -15,6 +15,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import (
+    heading_of_actions,
+    moved,
+    state,
+)
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import outcome
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups import (
     attested,
@@ -23,7 +28,9 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups impor
 )
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.text import percent, show
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
+    CHANGE_EFFECT_WORDS,
     EFFECT_WORDS,
+    MODES,
     OUTCOME_WORDS,
     OUTCOMES,
     SEVERITIES,
@@ -32,6 +39,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 _ASSETS = Path(__file__).parent / "page"
+_OPEN_CHANGES = 3
 _SECTIONS = {
     "fail": ("Failed", "These do not hold. The worst come first."),
     "unknown": ("Unknown", "These could not be read, so nothing is claimed about them."),
@@ -80,6 +88,7 @@ def html(report: dict[str, Any]) -> str:
 def html_context(report: dict[str, Any]) -> dict[str, Any]:
     """What the template is given: the report by host and by control, and the page's content policy."""
     columns = {host["host"]: number for number, host in enumerate(report["hosts"])}
+    hosts = list(map(_host, report["hosts"], columns.values()))
     controls = [_control(number, group, columns) for number, group in enumerate(by_control(report))]
     return {
         "title": report["title"],
@@ -90,7 +99,9 @@ def html_context(report: dict[str, Any]) -> dict[str, Any]:
         "profiles": sorted({host["profile"] for host in report["hosts"] if host["profile"]}),
         "missing": [host for host in report["hosts"] if host["status"] != "audited"],
         "columns": [{**host, "number": columns[host["host"]]} for host in report["hosts"]],
-        "hosts": sorted(map(_host, report["hosts"], columns.values()), key=lambda host: host["order"]),
+        "hosts": sorted(hosts, key=lambda host: host["order"]),
+        "changes": _changes(hosts),
+        "unchanged": [host for host in hosts if host["change"] and host["change"]["mode"] == "failed"],
         "bar": _bar(report["totals"]["verdicts"]),
         "sections": _sections(controls),
         "scopes": sorted({control["scope"] for control in controls}),
@@ -124,11 +135,31 @@ def _host(host: dict[str, Any], number: int) -> dict[str, Any]:
         **host,
         "number": number,
         "audited": audited,
-        "percent": percent(value),
+        "percent": percent(value) if audited else "not audited",
+        "percent_before": percent(host["before"]["score"]["percent"]) if host["before"] else None,
         "bar": value or 0,
         "containers": sum(engine["containers"] or 0 for engine in host["engines"]),
         "order": (audited, 101 if value is None else value, host["host"]),
     }
+
+
+def _changes(hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The hosts of a harden run with what it did to them, those where it failed first and open."""
+    found = [
+        {
+            **{key: host[key] for key in ("host", "percent", "percent_before", "before", "change")},
+            "state": state(host["change"]),
+            "heading": heading_of_actions(host["change"]),
+            "effect": CHANGE_EFFECT_WORDS[host["change"]["effect"]],
+            "moved": moved(host["before"]),
+        }
+        for host in hosts
+        if host["change"]
+    ]
+    for host in found:
+        host["failed"] = host["change"]["mode"] == "failed"
+        host["open"] = host["failed"] or len(found) <= _OPEN_CHANGES
+    return sorted(found, key=lambda host: (MODES.index(host["change"]["mode"]), host["host"]))
 
 
 def _bar(verdicts: dict[str, int]) -> list[dict[str, Any]]:

@@ -10,8 +10,15 @@ Names and values are code spans, sentences are escaped: what a host said is neve
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import (
+    heading_of_actions,
+    moved,
+    scores,
+    state,
+)
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups import (
     attested,
     by_control,
@@ -20,12 +27,13 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups impor
 )
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.text import clip, count, percent, show
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
+    CHANGE_EFFECT_WORDS,
     EFFECT_WORDS,
     OUTCOME_WORDS,
     SEVERITIES,
 )
 
-_ENTRIES, _NAMES, _VALUE, _SENTENCE = 20, 20, 200, 500
+_ENTRIES, _NAMES, _VALUE, _SENTENCE, _ACTIONS = 20, 20, 200, 500, 50
 _REFERENCES = (
     ("CIS 1.6.0", "cis_1_6_0"),
     ("CIS 1.8.0", "cis_1_8_0"),
@@ -44,11 +52,19 @@ _ENTITIES = str.maketrans(
 # What GitHub makes a link of without any markup.
 _LINK = re.compile(r"(?i)(www)(\.)|([a-z]+)(:)(?=//)")
 
+# What CommonMark takes for more than text at the beginning of a line, of what is not escaped anywhere.
+_BLOCK = re.compile(r"^([0-9]*)([-+=#.)])")
+
 
 def _text(value: Any) -> str:
     """A sentence that may hold untrusted words."""
     plain = clip(show(value), _SENTENCE).translate(_ENTITIES)
     return _LINK.sub(lambda match: f"{match[1] or match[3]}&#{ord(match[2] or match[4])};", plain)
+
+
+def _start(value: Any) -> str:
+    """A sentence that may hold untrusted words and begins a line, where it shall begin no list, heading or rule."""
+    return _BLOCK.sub(r"\1\\\2", _text(value).strip())
 
 
 def _code(value: Any) -> str:
@@ -69,6 +85,7 @@ def markdown(report: dict[str, Any]) -> str:
         *_head(report),
         "## Hosts",
         _hosts(report["hosts"]),
+        *_changes(report["hosts"]),
         f"## Failed controls ({len(failed)})",
         *([block for group in failed for block in _control(group)] or ["None."]),
         *(block for outcome, heading in _LISTED for block in _listed(groups, outcome, heading)),
@@ -120,12 +137,59 @@ def _host(host: dict[str, Any]) -> list[str]:
     engines = ", ".join(f"{_text(engine['name'])} {_text(engine['version'])}" for engine in host["engines"])
     return [
         _code(host["host"]),
-        percent(host["score"]["percent"]),
+        _text(scores(host)),
         *(str(host["failed_by_severity"][severity]) for severity in SEVERITIES),
         str(host["verdicts"]["unknown"]),
         _text(host["os"]) + ("" if host["privileged"] else " (read without root)"),
         engines or "none",
     ]
+
+
+def _changes(hosts: list[dict[str, Any]]) -> list[str]:
+    """What a harden run did to each host, or would do."""
+    changed = [host for host in hosts if host["change"]]
+    return ["## Changes", *(block for host in changed for block in _change(host))] if changed else []
+
+
+def _change(host: dict[str, Any]) -> list[str]:
+    change, name = host["change"], _code(host["host"])
+    differing = moved(host["before"])
+    lines = [
+        f"- Score: {_text(scores(host))}" + (f" ({differing})" if differing else ""),
+        *(f"- {word} {_names(found)}" for word, found in _differences(host["before"]) if found),
+        *([f"- **{_text(change['message']).strip()}**"] if change["message"] else []),
+        *_items(heading_of_actions(change), map(_start, change["actions"])),
+        f"- Effect: {CHANGE_EFFECT_WORDS[change['effect']]}",
+        *_items("Cost", map(_cost, change["costs"])),
+        *_items("Refused", map(_refused, change["refused"])),
+        *_items(
+            "Left as it is", (f"{_code(one['key'])}: {_text(one['reason'])}" for one in change["skipped"])
+        ),
+        *_items("To know", map(_start, change["notices"])),
+        *([f"- Transaction: {_code(change['transaction'])}"] if change["transaction"] else []),
+    ]
+    return [f"### {name}: {state(change)}", "\n".join(lines)]
+
+
+def _differences(before: dict[str, Any] | None) -> list[tuple[str, list[str]]]:
+    return [("Fixed:", before["fixed"]), ("Newly failed:", before["new"])] if before else []
+
+
+def _items(heading: str, items: Iterable[str]) -> list[str]:
+    listed = [f"  - {item}" for item in items]
+    rest = len(listed) - _ACTIONS
+    more = [f"  - and {rest} more in report.json"] if rest > 0 else []
+    return [f"- {heading}:", *listed[:_ACTIONS], *more] if listed else []
+
+
+def _cost(cost: dict[str, Any]) -> str:
+    return _start(cost["message"]) + (f" ({_names(cost['subjects'])})" if cost["subjects"] else "")
+
+
+def _refused(refused: dict[str, Any]) -> str:
+    control = f" ({_code(refused['control'])})" if refused["control"] else ""
+    way = f"; to consent, set {_code(refused['consent'])}" if refused["consent"] else ""
+    return _start(refused["message"]) + control + way
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

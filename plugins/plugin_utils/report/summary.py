@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import (
+    consent,
+    heading_of_actions,
+    moved,
+    scores,
+    state,
+)
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups import (
     by_control,
     failing,
@@ -24,6 +31,8 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.text import 
     visible,
 )
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
+    CHANGE_EFFECT_WORDS,
+    MODES,
     OUTCOME_WORDS,
 )
 
@@ -37,6 +46,7 @@ def summary_lines(report: dict[str, Any], files: list[str], limit: int) -> list[
     sections: Iterable[list[str]] = (
         _head(report),
         _hosts(report["hosts"]),
+        _changes(report["hosts"]),
         _failed([one for one in groups if one["outcome"] == "fail"], limit),
         _waived(report["findings"]),
         _waivers(report["waivers"]),
@@ -97,6 +107,51 @@ def _short(name: str) -> str:
 def _score(host: dict[str, Any]) -> tuple[float, str]:
     value = host["score"]["percent"]
     return (101.0 if value is None else value, host["host"])
+
+
+def _changes(hosts: list[dict[str, Any]]) -> list[str]:
+    """What a harden run did to the hosts, those where it failed first; of a long fleet they alone are all shown."""
+    changed = [host for host in hosts if host["change"]]
+    changed.sort(key=lambda host: MODES.index(host["change"]["mode"]))
+    failed = sum(host["change"]["mode"] == "failed" for host in changed)
+    shown = changed[: max(failed, _HOSTS)]
+    lines = [line for host in shown for line in _change(host)]
+    if len(changed) > len(shown):
+        lines.append(f"and {count(len(changed) - len(shown), 'more host')}, see the report")
+    return ["Changes", *lines] if lines else []
+
+
+def _change(host: dict[str, Any]) -> list[str]:
+    change = host["change"]
+    score = f"score {scores(host)}"
+    head = ", ".join(filter(None, [state(change), score, moved(host["before"])]))
+    return [
+        f"{_short(host['host'])}: {head}",
+        *(f"{_INDENT}{clip(show(text), _MESSAGE)}" for text in [change["message"]] if text),
+        *_actions(change),
+        *_some("cost", [(one["message"], "") for one in change["costs"]]),
+        *_some("refused", [(one["message"], consent(one)) for one in change["refused"]]),
+    ]
+
+
+def _actions(change: dict[str, Any]) -> list[str]:
+    """The first of the actions in one line, with their effect."""
+    if not change["actions"]:
+        return []
+    first, rest = clip(show(change["actions"][0]), _MESSAGE), len(change["actions"]) - 1
+    more = f" and {rest} more" if rest else ""
+    effect = "" if change["effect"] == "none" else f"; effect: {CHANGE_EFFECT_WORDS[change['effect']]}"
+    return [f"{_INDENT}{heading_of_actions(change).lower()}: {first}{more}{effect}"]
+
+
+def _some(word: str, sentences: list[tuple[str, str]]) -> list[str]:
+    """The first of the sentences, each with the way out of it, where there is one."""
+    lines = [
+        f"{_INDENT}{word}: " + "; ".join(clip(show(part), _MESSAGE) for part in parts if part)
+        for parts in sentences[:_SUBJECTS]
+    ]
+    rest = len(sentences) - len(lines)
+    return lines + ([f"{_INDENT}{word}: {rest} more, see the report"] if rest else [])
 
 
 def _failed(groups: list[dict[str, Any]], limit: int) -> list[str]:

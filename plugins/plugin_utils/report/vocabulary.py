@@ -31,3 +31,13 @@ EFFECT_WORDS = {
     "recreate": "recreates the container",
     "manual": "by hand",
 }
+
+# What a harden run made of a host, and what its changes ask of the daemon.
+MODES = ("failed", "check", "done")
+CHANGE_EFFECTS = ("restart", "reload", "live", "none")
+CHANGE_EFFECT_WORDS = {
+    "restart": "a restart of the daemon",
+    "reload": "a reload of the daemon",
+    "live": "at once",
+    "none": "none on what runs",
+}

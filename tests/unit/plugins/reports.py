@@ -196,10 +196,44 @@ def unaudited(name: str, status: str = "unreachable", message: str = "Connection
     return {"host": name, "status": status, "message": message, "result": None}
 
 
+def change(mode: str = "done", text: str | None = None, **more: Any) -> Data:
+    """What a harden run did to a host; with `text`, every free text of it is that."""
+    return {
+        "mode": mode,
+        "message": (text or "the daemon did not start: exit status 1") if mode == "failed" else None,
+        "actions": [text or f"set {key} in /etc/docker/daemon.json" for key in ("icc", "no-new-privileges")],
+        "effect": "restart",
+        "costs": [
+            {
+                "kind": "containers_stop",
+                "message": text or "2 containers would stop",
+                "subjects": [text or "web", text or "db"],
+            }
+        ],
+        "refused": [
+            {
+                "message": text or "remapping would hide 12 images",
+                "consent": text or "userns_remap_allow_data_switch",
+                "control": text or "daemon.userns_remap",
+            }
+        ],
+        "skipped": [{"key": text or "live-restore", "reason": text or "the host is a node of a swarm"}],
+        "notices": [text or "running containers keep the ulimits they have"],
+        "transaction": text or "20261122T100000-1",
+        "rolled_back": mode == "failed",
+        **more,
+    }
+
+
+def hardened(name: str, before: list[Data], after: list[Data], mode: str = "done", **more: Any) -> Data:
+    """A host that was audited, changed and audited again."""
+    return {**audited(name, after), "before": result(before), "change": change(mode, **more)}
+
+
 def make_hosts(count: int, controls: int = 150, hostile: bool = False, seed: int = 7) -> list[Data]:
     """That many hosts as the playbook collects them; the last of three or more is unreachable.
 
-    With `hostile`, names, messages and evidence are the strings of HOSTILE_NAMES.
+    With `hostile`, names, messages, evidence and changes are the strings of HOSTILE_NAMES.
     """
     chosen = catalogue(controls)
     reach = count - 1 if count >= 3 else count
@@ -209,7 +243,9 @@ def make_hosts(count: int, controls: int = 150, hostile: bool = False, seed: int
     ]
     missing = [unaudited(f"web{number:03}") for number in range(reach, count)]
     if hostile:
-        missing += [unaudited(name, "failed", name) for name in HOSTILE_NAMES]
+        missing += [
+            {**unaudited(name, "failed", name), "change": change("failed", name)} for name in HOSTILE_NAMES
+        ]
     return sorted(hosts + missing, key=lambda host: str(host["host"]))
 
 

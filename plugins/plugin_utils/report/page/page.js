@@ -93,7 +93,8 @@
   // A browser without ::details-content prints closed details closed.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = shownControls().filter((element) => !element.open && element.closest(".fail, .unknown, .waived"));
+    const printed = shownControls().filter((element) => element.closest(".fail, .unknown, .waived"));
+    opened = [...document.querySelectorAll(".change"), ...printed].filter((element) => !element.open);
     for (const element of opened) element.open = true;
   });
   addEventListener("afterprint", () => {

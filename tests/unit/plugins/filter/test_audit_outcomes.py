@@ -46,3 +46,147 @@ def test_rows_are_sorted_and_hosts_of_other_plays_left_out():
     hostvars = HostVars(b=started, a=started, c={}, localhost={})
     rows = json.loads(audit_outcomes(hostvars, ["c", "b", "a", "b", "gone", "localhost"]))
     assert [row["host"] for row in rows] == ["a", "b"]
+
+
+AUDITED = {"compliance_audit_check": {}, "compliance_audit_result": FINDINGS}
+NONE: dict[str, Any] = {
+    "message": None,
+    "effect": "none",
+    **{key: [] for key in ("actions", "costs", "refused", "skipped", "notices")},
+    "transaction": None,
+    "rolled_back": False,
+}
+
+
+def row(**variables: Any) -> dict[str, Any]:
+    (found,) = json.loads(audit_outcomes(HostVars(web1={**AUDITED, **variables}), ["web1"]))
+    return dict(found)
+
+
+def test_an_audit_alone_has_no_change():
+    assert set(row()) == {"host", "status", "message", "result"}
+
+
+@pytest.mark.parametrize(
+    ("registered", "kept"),
+    [
+        ({**FINDINGS, "warnings": object()}, True),
+        ({"failed": True, **FINDINGS}, False),
+        ({"unreachable": True, "msg": "no route"}, False),
+        (None, False),
+    ],
+)
+def test_the_audit_before_is_kept_where_it_is_one(registered, kept):
+    assert row(compliance_audit_before=registered).get("before") == (FINDINGS if kept else None)
+
+
+def test_results_of_all_roles_are_one_change():
+    cost = {"kind": "containers_stop", "message": "1 container would stop", "subjects": ["web"]}
+    refused = {"message": "images would be hidden", "consent": "x", "control": None}
+    found = row(
+        daemon_apply_resolved={"changed": True, "actions": ["rolled back what a dead run left"]},
+        daemon_apply_result={
+            "actions": ["restart docker.service"],
+            "effect": "restart",
+            "transaction": "t2",
+            "rolled_back": False,
+            "check_mode": False,
+        },
+        userns_remap_result={
+            "refused": [refused],
+            "costs": [cost],
+            "transaction": "t1",
+            "warnings": object(),
+        },
+        daemon_config_files_result={"actions": ["chmod 0644 /etc/docker/daemon.json"], "effect": "live"},
+        daemon_config_result={
+            "actions": ["set icc", "set icc"],
+            "effect": "reload",
+            "costs": [cost],
+            "left_alone": [{"key": "live-restore", "reason": "swarm"}],
+            "notices": ["containers keep what they have"],
+        },
+    )
+    assert found["change"] == {
+        **NONE,
+        "mode": "done",
+        "effect": "restart",
+        "actions": [
+            "set icc",
+            "chmod 0644 /etc/docker/daemon.json",
+            "restart docker.service",
+            "rolled back what a dead run left",
+        ],
+        "costs": [cost],
+        "refused": [refused],
+        "skipped": [{"key": "live-restore", "reason": "swarm"}],
+        "notices": ["containers keep what they have"],
+        "transaction": "t2",
+    }
+
+
+def test_a_list_of_skipped_keys_is_read_as_well():
+    entry = {"key": "live-restore", "reason": "swarm"}
+    assert row(daemon_config_result={"skipped": [entry]})["change"]["skipped"] == [entry]
+
+
+def test_results_of_a_loop_are_results():
+    results = [{"actions": ["a"]}, {"skipped": True}, {"actions": ["b"], "check_mode": True}]
+    assert row(daemon_apply_result={"results": results})["change"] == {
+        **NONE,
+        "mode": "check",
+        "actions": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize("registered", [None, {"skipped": True, "changed": False}, "?", {"results": []}])
+def test_a_task_that_did_not_run_is_no_change(registered):
+    assert "change" not in row(daemon_config_result=registered)
+
+
+@pytest.mark.parametrize(
+    ("variables", "mode", "message"),
+    [
+        ({"daemon_config_result": {}}, "done", None),
+        ({"daemon_config_result": {"check_mode": True}, "userns_remap_result": {}}, "check", None),
+        ({"harden_failure": {"msg": "no space"}}, "failed", "no space"),
+        ({"harden_failure": {}}, "failed", "no message was given"),
+        ({"daemon_config_result": {"failed": True, "msg": "line 3"}}, "failed", "line 3"),
+        ({"daemon_config_result": {"unreachable": True, "msg": "gone"}}, "failed", "gone"),
+        (
+            {"daemon_apply_result": {"failed": True, "msg": "undone"}, "harden_failure": {"msg": "a task"}},
+            "failed",
+            "undone",
+        ),
+        (
+            {
+                "userns_remap_result": {"failed": True, "check_mode": True},
+                "harden_failure": {"msg": "a task"},
+            },
+            "failed",
+            "a task",
+        ),
+    ],
+)
+def test_mode_and_message(variables, mode, message):
+    change = row(**variables)["change"]
+    assert (change["mode"], change["message"]) == (mode, message)
+
+
+def test_what_was_rolled_back_says_so():
+    result = {"failed": True, "msg": "docker.service failed; undone", "rolled_back": True, "transaction": "t"}
+    found = row(daemon_apply_result=result)
+    assert found["status"] == "audited"
+    assert found["change"]["rolled_back"] is True
+    assert found["change"]["transaction"] == "t"
+
+
+def test_a_host_that_is_lost_after_the_change_has_its_change():
+    found = row(
+        compliance_audit_result={"unreachable": True, "msg": "no route"},
+        compliance_audit_before=FINDINGS,
+        daemon_config_result={"actions": ["set icc"]},
+    )
+    assert found["status"] == "unreachable"
+    assert found["before"] == FINDINGS
+    assert found["change"]["actions"] == ["set icc"]

@@ -52,6 +52,8 @@ def test_reports_agree_with_the_schema(count, hostile):
         (("findings", 0, "extra"), True),
         (("findings", 0, "remedy", "effect"), "reboot"),
         (("findings", 0, "references", "cis_1_6_0"), "2.9"),
+        (("hosts", 0, "before"), {"score": None}),
+        (("hosts", 0, "change"), {"mode": "done"}),
         (("waivers", 0, "expires"), "next year"),
         (("waivers", 0, "state"), "gone"),
     ],
@@ -199,3 +201,107 @@ def test_a_waiver_of_several_hosts_is_one(states, state, matched, hosts):
 def test_keys_that_a_report_does_not_have_are_left_out():
     host = changed("debug", {"raw": "snapshot"})
     assert "debug" not in report([host])["findings"][0]
+
+
+PASSED, FAILED, UNKNOWN = (
+    [reports.finding(CONTROL, verdict, subjects)]
+    for verdict, subjects in (
+        ("pass", []),
+        ("fail", [reports.subject("socket", "x")]),
+        ("unknown", []),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fixed", "new"),
+    [
+        (FAILED, PASSED, True, False),
+        (FAILED, UNKNOWN, False, False),
+        (FAILED, FAILED, False, False),
+        (FAILED, [], False, False),
+        (PASSED, FAILED, False, True),
+        (UNKNOWN, FAILED, False, True),
+        ([], FAILED, False, True),
+        (UNKNOWN, PASSED, False, False),
+        # One of two engines is left.
+        (FAILED, [*PASSED, {**FAILED[0], "engine": "rootless:ada"}], False, False),
+        (PASSED, [*PASSED, {**FAILED[0], "engine": "rootless:ada"}], False, True),
+        ([{**FAILED[0], "waived": True}], FAILED, False, True),
+    ],
+)
+def test_what_differs_from_the_audit_before(before, after, fixed, new):
+    document = report([reports.hardened("web1", before, after)])
+    VALIDATOR.validate(document)
+    (row,) = document["hosts"]
+    names = [CONTROL["control"]]
+    assert (row["before"]["fixed"], row["before"]["new"]) == (names * fixed, names * new)
+    assert row["before"]["verdicts"] == report([reports.audited("web1", before)])["hosts"][0]["verdicts"]
+    assert len(document["findings"]) == len(after)
+
+
+def test_a_host_that_cannot_be_audited_after_the_change_keeps_the_audit_before():
+    entry = {**reports.hardened("web1", FAILED, []), **reports.unaudited("web1")}
+    document = report([entry])
+    VALIDATOR.validate(document)
+    (row,) = document["hosts"]
+    assert row["status"] == "unreachable"
+    assert row["before"]["score"]["percent"] == 0
+    assert (row["before"]["fixed"], row["before"]["new"]) == ([], [])
+    assert row["change"]["mode"] == "done"
+
+
+def test_an_audit_alone_has_neither():
+    for row in report(reports.make_hosts(3, controls=1))["hosts"]:
+        assert (row["before"], row["change"]) == (None, None)
+
+
+def test_an_audit_before_that_cannot_be_read_is_a_failed_host():
+    entry = {**reports.hardened("web1", [], PASSED), "before": {"schema": 1}}
+    document = report([entry])
+    VALIDATOR.validate(document)
+    assert document["hosts"][0]["status"] == "failed"
+
+
+@pytest.mark.parametrize("mode", ["done", "check", "failed"])
+def test_a_change_is_kept_as_it_is(mode):
+    document = report([reports.hardened("web1", FAILED, PASSED, mode)])
+    VALIDATOR.validate(document)
+    assert document["hosts"][0]["change"] == reports.change(mode)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ({"mode": "perhaps"}, "the mode perhaps"),
+        ({"effect": "reboot"}, "the effect reboot"),
+        ({"actions": "all"}, "a str where a list is to be"),
+        ({"costs": [{"kind": "x"}]}, "KeyError: 'message'"),
+        ({"refused": ["x"]}, "TypeError"),
+        ({"skipped": 3}, "TypeError"),
+    ],
+)
+def test_a_change_that_cannot_be_read_has_failed(broken, reason):
+    document = report([reports.hardened("web1", FAILED, PASSED, **broken)])
+    VALIDATOR.validate(document)
+    (row,) = document["hosts"]
+    assert (row["status"], row["change"]["mode"]) == ("audited", "failed")
+    assert reason in row["change"]["message"]
+
+
+@pytest.mark.parametrize("value", [[], "all", 3])
+def test_a_change_of_another_kind_has_failed(value):
+    entry = {**reports.audited("web1", PASSED), "change": value}
+    assert "cannot be read" in report([entry])["hosts"][0]["change"]["message"]
+
+
+def test_what_a_change_leaves_out_is_none_of_it():
+    short = {"mode": "failed", "effect": "none"}
+    (row,) = report([{**reports.audited("web1", PASSED), "change": short}])["hosts"]
+    assert row["change"] == {
+        **short,
+        "message": "no reason was given",
+        **{key: [] for key in ("actions", "costs", "refused", "skipped", "notices")},
+        "transaction": None,
+        "rolled_back": False,
+    }

@@ -95,6 +95,25 @@ def test_hosts_without_an_audit_close_unless_allowed():
     assert gate(report(missing=7), "none", False) == {"failed": False, "message": ""}
 
 
+def test_hosts_whose_change_failed_close_though_they_were_audited():
+    hosts = [
+        reports.hardened("web1", [], [], "failed"),
+        reports.hardened("web2", [], []),
+        reports.hardened("web3", [], [], "check"),
+    ]
+    found = build_report(hosts, "Audit")
+    assert gate(found, "none", True) == {
+        "failed": True,
+        "message": "1 host could not be changed: web1 (the daemon did not start: exit status 1)",
+    }
+    assert gate(found, "none", False) == {"failed": False, "message": ""}
+    both = {**hosts[0], **reports.unaudited("web1")}
+    assert gate(build_report([both], "Audit"), "none", True)["message"] == (
+        "1 of 1 host could not be audited: web1 (unreachable: Connection timed out)."
+        " 1 host could not be changed: web1 (the daemon did not start: exit status 1)"
+    )
+
+
 def test_a_report_without_any_host_closes():
     assert "nothing was audited" in gate(build_report([], "Audit"), "none", True)["message"]
 
@@ -132,6 +151,7 @@ def test_hostile_names_do_no_harm_in_a_message(name):
     hosts = [
         reports.unaudited(name, message=name),
         reports.audited("web1", [{**failed("high"), "control": name}]),
+        reports.hardened(f"{name}.", [], [], "failed", text=name),
     ]
     message = gate(build_report(hosts, "Audit"), "high", True)["message"]
     assert message.isprintable()

@@ -115,7 +115,11 @@ def test_hostile_names_add_no_element_and_no_attribute(sound, hostile):
     def vocabulary(found: Page) -> set[tuple[str, tuple[str, ...]]]:
         return {(tag, tuple(sorted(attributes))) for tag, attributes in found.elements}
 
-    assert vocabulary(hostile) - vocabulary(sound) <= {("details", ("class",)), ("pre", ())}
+    changed = Page(page.html(build_report([reports.hardened("web1", [], [], "failed")], "Audit")))
+    assert vocabulary(hostile) - vocabulary(sound) - vocabulary(changed) <= {
+        ("details", ("class",)),
+        ("pre", ()),
+    }
     assert (hostile.count("script"), hostile.count("style")) == (1, 1)
 
 
@@ -153,6 +157,42 @@ def test_every_host_and_control_is_on_the_page():
     found = Page(page.html(build_report(hosts, "Audit")))
     assert all(host["host"] in found.text for host in hosts)
     assert all(control["control"] in found.text for control in reports.catalogue(60))
+
+
+def test_what_a_harden_run_did_is_on_the_page():
+    (control,) = reports.catalogue(1)
+    before = [reports.finding(control, "fail", [reports.subject("socket", "x")])]
+    after = [reports.finding(control, "pass", [])]
+    hosts = [
+        reports.hardened("web1", before, after),
+        reports.hardened("web2", before, before, "failed"),
+        {**reports.audited("web3", before), "change": reports.change("check")},
+        *(reports.hardened(f"web{n}", after, after, actions=[], refused=[]) for n in range(4, 7)),
+    ]
+    found = Page(page.html(build_report(hosts, "Audit")))
+    text = " ".join(found.text.split())
+    assert "1 host could not be changed web2" in text
+    assert "0.0 % \N{RIGHTWARDS ARROW} 100.0 %" in text
+    for one in (
+        "the daemon did not start: exit status 1",
+        "Tried set icc in /etc/docker/daemon.json",
+        "Would be changed set icc",
+        "2 containers would stop (web, db)",
+        "remapping would hide 12 images daemon.userns_remap To consent, set userns_remap_allow_data_switch",
+        "live-restore the host is a node of a swarm",
+        "running containers keep the ulimits they have",
+        "a restart of the daemon",
+        f"1 control fixed Fixed: {control['control']}",
+        "Everything is as it is to be.",
+    ):
+        assert one in text
+    changes = [attributes for tag, attributes in found.elements if attributes.get("class") == "change"]
+    assert ["open" in attributes for attributes in changes] == [True, *[False] * 5]
+
+
+def test_an_audit_alone_has_no_changes(sound):
+    assert "changes" not in sound.values("id")
+    assert "#changes" not in sound.values("href")
 
 
 def test_a_cell_shows_the_worst_of_several_engines_and_leads_to_it():

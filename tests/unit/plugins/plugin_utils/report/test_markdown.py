@@ -37,11 +37,30 @@ def one(name: str, **more: Any) -> list[dict[str, Any]]:
     (control,) = reports.catalogue(1)
     subjects = [reports.subject("container", name, expected=name, actual=name, evidence=name)]
     finding = {**reports.finding(control, "fail", subjects, message=name), "title": name, **more}
-    return [reports.audited("web1", [finding]), reports.unaudited(name, message=name)]
+    return [
+        reports.hardened("web1", [], [finding], text=name),
+        {**reports.unaudited(name, message=name), "change": reports.change("failed", name)},
+    ]
 
 
 @pytest.mark.parametrize(
-    "name", [*reports.HOSTILE_NAMES, "`", "``a`", " a ", "a\\", "|", "*", "http://x", "1. x", "# x", "---"]
+    "name",
+    [
+        *reports.HOSTILE_NAMES,
+        "`",
+        "``a`",
+        " a ",
+        "a\\",
+        "|",
+        "*",
+        "http://x",
+        "1. x",
+        "2) x",
+        "# x",
+        "---",
+        "+ x",
+        "- x",
+    ],
 )
 def test_a_hostile_name_adds_no_markup(name):
     assert kinds(rendered(one(name), title=name)) <= KINDS
@@ -89,6 +108,51 @@ def test_the_parts_of_a_report():
     assert "**1 host could not be audited**" in found
     assert "| `web002` | **unreachable** |" in found
     assert found.endswith("|\n")
+
+
+def test_what_a_harden_run_did():
+    (control,) = reports.catalogue(1)
+    before = [reports.finding(control, "fail", [reports.subject("socket", "x")])]
+    after = [reports.finding(control, "pass", [])]
+    found = rendered(
+        [reports.hardened("web1", before, after), reports.hardened("web2", before, before, "failed")]
+    )
+    assert "| `web1` | 0.0 % -&gt; 100.0 % |" in found
+    assert (
+        f"""
+## Changes
+
+### `web1`: changed
+
+- Score: 0.0 % -&gt; 100.0 % (1 control fixed)
+- Fixed: `{control["control"]}`
+- Changed:
+  - set icc in /etc/docker/daemon.json
+  - set no-new-privileges in /etc/docker/daemon.json
+- Effect: a restart of the daemon
+- Cost:
+  - 2 containers would stop (`web`, `db`)
+- Refused:
+  - remapping would hide 12 images (`daemon.userns_remap`); to consent, set `userns_remap_allow_data_switch`
+- Left as it is:
+  - `live-restore`: the host is a node of a swarm
+- To know:
+  - running containers keep the ulimits they have
+- Transaction: `20261122T100000-1`
+
+### `web2`: failed, rolled back
+
+- Score: 0.0 % -&gt; 0.0 %
+- **the daemon did not start: exit status 1**
+- Tried:
+"""
+        in found
+    )
+
+
+def test_many_actions_say_what_they_leave_out():
+    found = rendered([reports.hardened("web1", [], [], actions=[f"set {n}" for n in range(60)])])
+    assert "  - and 10 more in report.json" in found
 
 
 def test_nothing_failed():

@@ -64,6 +64,46 @@ def test_a_small_report_in_full():
     ]
 
 
+def test_what_a_harden_run_did():
+    before = reports.finding(USERNS, "fail", [reports.subject("engine", "system")])
+    after = reports.finding(USERNS, "pass", [])
+    hosts = [
+        reports.hardened("web1", [before], [after]),
+        reports.hardened("web2", [before], [before], "failed", costs=[], refused=[]),
+        {**reports.audited("web3", [after]), "change": reports.change("check", effect="none")},
+        reports.hardened("web4", [after], [after], actions=[], costs=[], refused=[], effect="none"),
+    ]
+    found = lines(hosts)
+    start = found.index("Changes")
+    assert found[start : found.index("", start)] == [
+        "Changes",
+        "web2: failed, rolled back, score 0.0 % -> 0.0 %",
+        "          the daemon did not start: exit status 1",
+        "          tried: set icc in /etc/docker/daemon.json and 1 more; effect: a restart of the daemon",
+        "web3: would be changed, score 100.0 %",
+        "          would be changed: set icc in /etc/docker/daemon.json and 1 more",
+        "          cost: 2 containers would stop",
+        "          refused: remapping would hide 12 images; to consent, set userns_remap_allow_data_switch",
+        "web1: changed, score 0.0 % -> 100.0 %, 1 control fixed",
+        "          changed: set icc in /etc/docker/daemon.json and 1 more; effect: a restart of the daemon",
+        "          cost: 2 containers would stop",
+        "          refused: remapping would hide 12 images; to consent, set userns_remap_allow_data_switch",
+        "web4: nothing to change, score 100.0 % -> 100.0 %",
+    ]
+
+
+def test_a_fleet_of_changes_is_cut_but_no_failed_one_is():
+    modes = ["failed"] * 25 + ["done"] * 5
+    hosts = [reports.hardened(f"web{n:03}", [], [], mode) for n, mode in enumerate(modes)]
+    found = lines(hosts)
+    assert len([line for line in found if ": failed, rolled back, " in line]) == 25
+    assert "and 5 more hosts, see the report" in found
+    many = reports.change()["refused"] * 5
+    assert "          refused: 2 more, see the report" in lines(
+        [reports.hardened("web1", [], [], refused=many)]
+    )
+
+
 def test_nothing_failed():
     found = lines([reports.audited("web1", [reports.finding(USERNS, "pass", [])], privileged=False)])
     assert found[4] == "   100.0 %  web1  nothing failed (read without root: the rest is unknown)"
