@@ -72,6 +72,9 @@ molecule: setup-dev
 	molecule destroy --all
 	molecule test --all
 
+demo: setup-dev
+	python -m tests.hosts.demo
+
 bench: setup-dev
 	python -m tests.hosts.prepare
 	python -m tests.bench
