@@ -243,7 +243,6 @@ journal:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import compile_once
 
 compile_once()
@@ -326,7 +325,7 @@ def _diff(found: configure.Ground, settings: Any) -> dict[str, str]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = engine_module.DiscreetModule(
         argument_spec={
             **engine_module.OPTIONS,
             **engine_module.CHOSEN,

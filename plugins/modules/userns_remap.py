@@ -296,7 +296,16 @@ def remapped(module: EngineModule) -> dict[str, Any]:
     if refused:
         if options["when_refused"] == "fail":
             raise applying.Refused(result.sentence(refused), refused)
-        return {**told, "changed": False, "actions": [], "costs": [], "effect": plan.NONE, "refused": refused}
+        return {
+            **told,
+            "changed": False,
+            "actions": [],
+            "costs": [],
+            "effect": plan.NONE,
+            "refused": refused,
+            # What stays behind does so after a switch only.
+            "notices": [each for each in switch.notices if each not in remap.notices(preflight)],
+        }
     if not module.check_mode:
         staging.save(module.store, found.target.name, found.stage)
     return told

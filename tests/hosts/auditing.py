@@ -44,13 +44,9 @@ def run_module(
 
     That takes a fifth of the CPU time of `ansible`; how Ansible carries the module there is tested with the playbook.
     """
-    content, digest = _library()
-    library = f"{LIBRARY}-{digest}"
-    if host.run(["test", "-d", library], check=False).rc != 0:
-        host.run(f"mkdir {library} && tar -xC {library}", stdin=content)
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
     done = host.run(
-        ["env", f"PYTHONPATH={library}", "python3", "-m", f"{MODULES}.{name}"],
+        ["env", f"PYTHONPATH={library(host)}", "python3", "-m", f"{MODULES}.{name}"],
         stdin=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
         user=user,
         check=False,
@@ -59,6 +55,15 @@ def run_module(
         return dict(json.loads(done.stdout))
     except ValueError as error:
         raise AssertionError(f"The module gave no result:\n{done.stdout}{done.stderr}") from error
+
+
+def library(host: Host) -> str:
+    """What modules import, laid on the host: its path."""
+    content, digest = _library()
+    path = f"{LIBRARY}-{digest}"
+    if host.run(["test", "-d", path], check=False).rc != 0:
+        host.run(f"mkdir {path} && tar -xC {path}", stdin=content)
+    return path
 
 
 @functools.cache

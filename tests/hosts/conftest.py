@@ -59,3 +59,26 @@ def shared_host(machine: docker.DockerClient, host_image: str) -> Iterator[Host]
     shared = Host.create(machine, host_image)
     yield shared
     shared.destroy()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the tests with faults have counted, per image, and which places of the program they have tried."""
+    totals: dict[str, list[int]] = {}
+    lines = []
+    for report in terminalreporter.getreports(""):
+        for name, value in report.user_properties:
+            if name == "faults":
+                image, *counts = value
+                totals[image] = [sum(pair) for pair in zip(totals.get(image, [0] * len(counts)), counts)]
+            elif name == "places":
+                lines.append(str(value))
+    if totals:
+        terminalreporter.section("faults")
+        for line in sorted(lines):
+            terminalreporter.line(line)
+        for image, counts in sorted(totals.items()):
+            terminalreporter.line(
+                "{}: {} faults injected, {} daemons left down, {} containers lost, {} trees changed".format(
+                    image, *counts
+                )
+            )

@@ -4,18 +4,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     atomic,
     daemon_json,
     engine_control,
+    in_force,
+    interruptions,
     plan,
+    reloading,
     rollback,
     stage,
     steps,
@@ -23,12 +23,15 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store, read_json, write_json
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction, prune
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits, Unwell
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    Unreadable,
+    attempt,
+    is_error,
+)
 
 # daemon.json holds no secrets that dockerd itself would keep from other accounts; CIS asks for this mode or less.
 ALLOW_CONTAINER_STOP = "daemon_apply_allow_container_stop"
@@ -81,8 +84,9 @@ def job(target: Target, staged: Stage) -> Job:
     after = before or {}
     if staged.config:
         after = daemon_json.read(target.config_path, encoded(staged), force=True).settings
-    stops = staged.consents.get("stop_containers", False)
-    return Job(target, staged, before, after, plan.plan(target, before, after, staged.reasons, stops))
+    stops, bridge = (staged.consents.get(name, False) for name in ("stop_containers", "bridge"))
+    found = plan.plan(target, before, after, staged.reasons, stops, bridge)
+    return Job(target, staged, before, after, found)
 
 
 def encoded(staged: Stage) -> bytes | None:
@@ -108,16 +112,27 @@ def refusals(work: Job, allow_container_stop: bool) -> list[dict[str, Any]]:
 def apply(store: Store, work: Job, limits: Limits, summary: Mapping[str, Any]) -> Done:
     """Do the job. The caller holds the lock and has checked. Raises Failed, after undoing what was done."""
     target, began = work.target, time.time()
-    transaction = Transaction.begin(store, {"engine": target.name, **summary})
+    with interruptions.ends_by_undoing():
+        transaction = Transaction.begin(store, {"engine": target.name, **summary})
+        return _done(store, transaction, work, limits, began)
+
+
+def _done(store: Store, transaction: Transaction, work: Job, limits: Limits, began: float) -> Done:
+    target = work.target
     try:
-        with _uninterrupted():
-            rollback.remember(transaction, target)
-            notices = _change(transaction, work, limits)
-            notices += _prove(store, transaction, work, limits)
-            transaction.commit(effect=work.plan.effect)
+        rollback.remember(transaction, target)
+        # It is the journal's from here on. Left there, a change that failed would be done by a later play.
+        stage.drop(store, target.name)
+        former = target.service.state().main_pid
+        starts = _concerns_new_containers(work) and _started_one(work, limits) is None
+        notices = _change(transaction, work, limits)
+        notices += _prove(store, transaction, work, limits, former)
+        if starts:
+            _prove_new_containers(work, limits)
+        transaction.commit(effect=work.plan.effect)
     except Exception as problem:
-        raise _undone(transaction, target, limits, problem, began) from problem
-    stage.drop(store, target.name)
+        with interruptions.held_off():
+            raise _undone(transaction, target, limits, problem, began) from problem
     prune(store)
     return Done(transaction.id, notices)
 
@@ -125,18 +140,19 @@ def apply(store: Store, work: Job, limits: Limits, summary: Mapping[str, Any]) -
 def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
     target, found = work.target, work.plan
     service = target.service
-    if work.stage.consents.get("stop_containers") and found.stopped:
-        transaction.note("containers_stopped", ids=[each.id for each in found.stopped])
-        engine_control.stop(target.engine["socket"], [each.id for each in found.stopped])
-    if found.live_restore_first:
-        _live_restore(transaction, work, limits)
+    # What may fail without the engine comes before what containers would feel.
+    steps.wait_for_locks(work.stage.steps)
     for step in work.stage.steps:
         steps.perform(step, transaction)
-    content = encoded(work.stage)
-    if content is not None:
-        transaction.write_file(target.config_path, content, _fresh(target), target.owner)
-    elif work.stage.config:
-        transaction.remove_file(target.config_path, target.owner)
+    stops_them = work.stage.consents.get("stop_containers")
+    if found.stopped and (stops_them or not found.data_switch):
+        transaction.note("containers_stopped", ids=[each.id for each in found.stopped])
+        # Else dockerd does, when it ends.
+        if stops_them:
+            engine_control.stop(target.engine["socket"], [each.id for each in found.stopped])
+    if found.live_restore_first:
+        _live_restore(transaction, work, limits)
+    _write(transaction, work, _with_live_restore(work, True) if found.bridge else encoded(work.stage))
     if found.effect == plan.RELOAD:
         transaction.note("reload")
         service.reload()
@@ -148,11 +164,39 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
     return []
 
 
+def _write(transaction: Transaction, work: Job, content: bytes | None) -> None:
+    target = work.target
+    if content is not None:
+        transaction.write_file(target.config_path, content, _fresh(target), target.owner)
+    elif work.stage.config:
+        transaction.remove_file(target.config_path, target.owner)
+
+
+def _with_live_restore(work: Job, value: bool) -> bytes:
+    """The new daemon.json with live-restore, which it does not have."""
+    document = daemon_json.read(work.target.config_path, encoded(work.stage), force=True)
+    wanted = {**work.after, "live-restore": value}
+    # It is reloaded when it says that live-restore is off.
+    return daemon_json.render(document, wanted if value else reloading.acceptable(wanted)) or b""
+
+
+def _end_of_bridge(transaction: Transaction, work: Job, limits: Limits) -> None:
+    """The containers have outlived the restart; a reload that says so switches live-restore off, a missing key would
+    not."""
+    _write(transaction, work, _with_live_restore(work, False))
+    transaction.note("reload")
+    work.target.service.reload()
+    if not targets.live_restore_becomes(work.target.engine["socket"], False, limits.timeout):
+        raise Unwell("live-restore could not be switched off by a reload")
+    _write(transaction, work, encoded(work.stage))
+
+
 def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
     """Containers outlive the restart only if the engine that ends knows of live-restore: a reload tells it."""
     target = work.target
     document = daemon_json.read(target.config_path, targets.content(target), force=True)
-    bridge = daemon_json.render(document, {**document.settings, "live-restore": True})
+    wanted = reloading.acceptable({**document.settings, "live-restore": True})
+    bridge = daemon_json.render(document, wanted)
     transaction.write_file(target.config_path, bridge or b"", _fresh(target), target.owner)
     transaction.note("reload")
     target.service.reload()
@@ -163,14 +207,21 @@ def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
         )
 
 
-def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits, former: int) -> list[str]:
     """The engine is well; returns what the user should know all the same."""
     target, found = work.target, work.plan
     if found.effect == plan.NONE:
-        return [] if target.answers else [f"{target.service.unit} does not run, and was not started."]
+        if not target.answers:
+            return [f"{target.service.unit} does not run, and was not started."]
+        if work.stage.config:
+            # Only its text is another: what the engine read at its start is still what the file means.
+            _record(store, target)
+        return []
     pid = verify.healthy(target.service, target.engine["socket"], limits)
-    if found.effect == plan.RELOAD and pid != target.service.state().main_pid:
+    if found.effect == plan.RELOAD and pid != former:
         raise Unwell(f"{target.service.unit} ended when it was reloaded")
+    if found.bridge:
+        _end_of_bridge(transaction, work, limits)
     notices = _start_again(transaction, work, limits)
     after = verify.containers(
         target.user.name if target.user else None,
@@ -188,8 +239,26 @@ def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits) ->
     return notices
 
 
+def _concerns_new_containers(work: Job) -> bool:
+    found = work.plan
+    return work.target.answers and found.effect != plan.NONE and bool(found.changed & plan.CONTAINER_KEYS)
+
+
+def _started_one(work: Job, limits: Limits) -> str | None:
+    """Why a container does not start, None when it does."""
+    tried = attempt(engine_control.root_of_a_container, work.target.engine["socket"], limits.timeout)
+    return str(tried["error"]) if is_error(tried) else None
+
+
+def _prove_new_containers(work: Job, limits: Limits) -> None:
+    """Some wrong options show only when a container is to start, which would be at somebody's next deployment."""
+    why = _started_one(work, limits)
+    if why:
+        raise Unwell(f"new containers do not start any more: {why}")
+
+
 def _start_again(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
-    """Containers that were stopped so that all settings count; behind another data root they are not seen."""
+    """Containers that the change has stopped, whatever their policy; behind another data root they are not seen."""
     if work.plan.data_switch:
         return []
     ids = [each for note in transaction.notes("containers_stopped") for each in note["ids"]]
@@ -224,16 +293,7 @@ def _remap(after: Target, work: Job, limits: Limits) -> None:
 
 
 def _record(store: Store, after: Target) -> None:
-    """What probes/applied.py reads."""
-    path = store.root / "in-force.json"
-    content, pid = targets.content(after), after.engine["pid"]
-    known = read_json(path) or {}
-    known[after.config_path] = {
-        "pid": pid,
-        "started": processes.started(pid),
-        "digest": atomic.digest(content or b""),
-    }
-    write_json(path, known)
+    in_force.record(store, after.config_path, after.engine["pid"], targets.content(after))
 
 
 def _undone(
@@ -243,8 +303,7 @@ def _undone(
     journal = target.service.journal(began)
     cause = str(problem) if isinstance(problem, EXPECTED) else f"{type(problem).__name__}: {problem}"
     try:
-        with _uninterrupted():
-            left = rollback.roll_back(transaction, limits)
+        left = rollback.roll_back(transaction, limits)
     except Exception as worse:
         return Failed(
             f"The change failed ({cause}), and undoing it failed as well ({worse}). The former files lie in "
@@ -266,30 +325,9 @@ EXPECTED = (
     Unreadable,
     Unwell,
     daemon_json.Unsound,
+    interruptions.Interrupted,
     rollback.StateError,
 )
-
-
-class Interrupted(Exception):
-    """The run was told to end (SIGTERM): what was begun is undone."""
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """A lost connection ends nothing half-way; who ends the run by SIGTERM gets it undone."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(f"ended by signal {number}")
-
-    former = {
-        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, end),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
 
 
 def _fresh(target: Target) -> atomic.Image:

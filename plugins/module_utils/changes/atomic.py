@@ -133,10 +133,14 @@ def _overwrite(path: str, content: bytes, image: Image) -> bool:
     return True
 
 
-def remove_dead_lock(path: Path | str) -> None:
-    """Remove a lock file of the tools of shadow, which has its owner's process id in it, when that process is gone."""
+def remove_dead_lock(path: Path | str, empty: bool = False) -> None:
+    """Remove a lock file of the tools of shadow when the process whose id is in it is gone.
+
+    `empty` tells whether it may go without an id too, which it has for a moment after it was made.
+    """
     with contextlib.suppress(OSError, ValueError):
-        if not Path("/proc", str(int(Path(path).read_bytes().rstrip(b"\0\n") or b"0"))).exists():
+        owner = Path(path).read_bytes().rstrip(b"\0\n")
+        if (empty and not owner) or not Path("/proc", str(int(owner))).exists():
             Path(path).unlink()
 
 

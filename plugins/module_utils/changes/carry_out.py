@@ -93,7 +93,12 @@ def roll_back_last(
             f"merge by hand with what lies in {found.folder}."
         )
     staged, left = _reversed(found, target)
-    staged.consents = {"stop_containers": consents.container_stop, "allow_data_switch": consents.data_switch}
+    staged.consents = {
+        "stop_containers": consents.container_stop and consents.data_switch,
+        "allow_data_switch": consents.data_switch,
+        # What is undone may be live-restore itself; no container is to be lost by that.
+        "bridge": True,
+    }
     if dry:
         work = apply.job(target, staged)
         return {**tell(work), "refused": apply.refusals(work, consents.container_stop), "undone": found.id}
@@ -135,8 +140,8 @@ def _check(work: apply.Job) -> None:
     if problems:
         raise configure.Unfit([each.message for each in problems])
     content = apply.encoded(work.stage) if work.stage.config else found.live.content
-    if not any(step["step"] == "account" for step in work.stage.steps):
-        configure.check_with_dockerd(found, content)
+    ids_to_come = any(step["step"] in ("account", "subids") for step in work.stage.steps)
+    configure.check_with_dockerd(found, content, ids_to_come)
 
 
 def tell(work: apply.Job) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def tell(work: apply.Job) -> dict[str, Any]:
     service = work.target.service.unit
     if work.plan.live_restore_first:
         actions.append(
-            f"reload {service} with live-restore, so that {len(work.plan.survivors)} containers run on"
+            f"reload {service} with live-restore, so that running containers ({len(work.plan.survivors)}) outlive it"
         )
     if work.plan.effect != plan.NONE:
         because = f": {'; '.join(work.stage.reasons)}" if work.stage.reasons else ""

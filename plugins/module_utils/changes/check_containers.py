@@ -81,6 +81,22 @@ _LOG_OPTS = {
 }
 
 
+def ulimits(case: Case) -> Found:
+    """A limit above the engine's own needs CAP_SYS_RESOURCE, which an engine in a container often lacks: dockerd
+    starts, and no new container does (`error setting rlimit type 7: operation not permitted`, seen on 20.10, 26.1 and
+    28.5)."""
+    wanted = case.settings.get("default-ulimits")
+    for name, limit in wanted.items() if isinstance(wanted, Mapping) else ():
+        own = case.context.hard_limits.get(name)
+        hard = limit.get("Hard") if isinstance(limit, Mapping) else None
+        if own is not None and isinstance(hard, int) and (hard > own or hard < 0):
+            yield Problem(
+                "default-ulimits",
+                f"the engine's own limit {name} is {own}, which it may not raise, so that no container would start "
+                f"with {hard}; choose at most {own}",
+            )
+
+
 def logging(case: Case) -> Found:
     driver = case.value("log-driver") or "json-file"
     if not isinstance(driver, str) or not case.in_file("log-driver", "log-opts"):

@@ -27,6 +27,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.problems im
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_options import (
     FLAGS,
+    why_refused,
 )
 
 __all__ = ["Context", "Problem", "host_problems", "problems"]
@@ -178,7 +179,18 @@ def _remap(case: Case) -> Found:
         )
 
 
+def _refused_keys(case: Case) -> Found:
+    """Later engines say so themselves, by --validate."""
+    for key in case.settings if case.context.before(23) else ():
+        why = why_refused(key, case.context.major)
+        if why:
+            yield Problem(
+                key, f"{key} in {case.path} {why}; dockerd does not start with it, remove it from the file"
+            )
+
+
 _CHECKS: tuple[Callable[[Case], Found], ...] = (
+    _refused_keys,
     _conflicts,
     check_endpoints.hosts,
     check_endpoints.open_api,
@@ -186,6 +198,7 @@ _CHECKS: tuple[Callable[[Case], Found], ...] = (
     _live_restore,
     check_containers.seccomp,
     check_plugins.authorization,
+    check_containers.ulimits,
     check_containers.logging,
     check_containers.runtimes,
     _network,

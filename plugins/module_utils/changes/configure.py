@@ -13,6 +13,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     checks,
     command_line,
     daemon_json,
+    hard_limits,
     plan,
     settings,
     stage,
@@ -123,12 +124,16 @@ def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
         data_root=info.get("DockerRootDir"),
         rootless=found.target.user is not None,
         allow_data_switch=allow_data_switch,
+        hard_limits=hard_limits.of(engine["pid"]) if engine["pid"] else {},
     )
 
 
-def check_with_dockerd(found: Ground, content: bytes | None) -> None:
-    """dockerd itself takes the file, as far as it can tell without starting. Raises Unfit."""
-    message = validate.validate(found.command, content or b"{}", found.version)
+def check_with_dockerd(found: Ground, content: bytes | None, ids_to_come: bool = False) -> None:
+    """dockerd itself takes the file, as far as it can tell without starting. Raises Unfit.
+
+    `ids_to_come`: the account of userns-remap, or its subordinate ids, are staged.
+    """
+    message = validate.validate(found.command, content or b"{}", found.version, ids_to_come)
     if message:
         raise Unfit([f"{found.target.config_path}: dockerd refuses it: {message}"])
 
@@ -146,7 +151,8 @@ def differs(found: Ground, wish: Wish, planned: settings.Plan) -> bool:
     """Whether anything of what is asked for is not yet in the file."""
     if found.live.notices or differences(found.staged.settings, planned.settings):
         return True
-    from_live = _planned(found, found.live.settings, wish, _unsuitable(found.target))
+    unsuitable = {each["key"]: each["reason"] for each in planned.skipped}
+    from_live = _planned(found, found.live.settings, wish, unsuitable)
     return bool(differences(found.live.settings, from_live.settings))
 
 

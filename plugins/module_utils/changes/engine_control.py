@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
 
 # Docker's own grace is 10 s before SIGKILL; containers may have a longer one.
 STOP_SECONDS = 60
+# Name of the image, and label of image and container.
 _PROBE = "bulwark-probe"
 _SLEEP = ("/usr/bin/sleep", "30")
 # What a program of the host needs of the host to run in an empty image.
@@ -57,8 +59,10 @@ def disk_usage(socket: str, timeout: float) -> dict[str, Any] | None:
 def root_of_a_container(socket: str, timeout: float) -> int:
     """The id on the host that root of a new container has: one is run, without network, and taken away again.
 
-    Its image is empty: the host's own programs are mounted into it, read-only. Raises Unreadable.
+    Its image is empty: the host's own programs are mounted into it, read-only. Raises Unreadable where it does not
+    start.
     """
+    sweep(socket, timeout)
     with _api(socket, timeout) as api, _image(api) as image, _container(api, image) as container:
         api.post(f"/containers/{container}/start", good=(204,))
         pid = api.get(f"/containers/{container}/json")["State"]["Pid"]
@@ -66,6 +70,16 @@ def root_of_a_container(socket: str, timeout: float) -> int:
             raise Unreadable("the container that was run to look at its uid_map has ended at once")
         mapping = processes.id_map(pid, "uid")
     return next(outside for inside, outside, _unused in mapping if inside == 0)
+
+
+def sweep(socket: str, timeout: float) -> None:
+    """Take away what a run that died has left of such a container."""
+    filters = urlencode({"all": "1", "filters": json.dumps({"label": [_PROBE]})})
+    with _api(socket, timeout) as api:
+        for container in api.get(f"/containers/json?{filters}"):
+            attempt(api.delete, f"/containers/{container['Id']}?force=1")
+        for image in api.get(f"/images/json?{filters}"):
+            attempt(api.delete, f"/images/{image['Id']}?force=1")
 
 
 @contextlib.contextmanager
@@ -80,7 +94,9 @@ def _api(socket: str, timeout: float) -> Iterator[EngineApi]:
 @contextlib.contextmanager
 def _image(api: EngineApi) -> Iterator[str]:
     name = f"{_PROBE}-{os.getpid()}:latest"
-    query = urlencode({"fromSrc": "-", "repo": name.partition(":")[0], "tag": "latest"})
+    query = urlencode(
+        {"fromSrc": "-", "repo": name.partition(":")[0], "tag": "latest", "changes": f"LABEL {_PROBE}=1"}
+    )
     api.post(f"/images/create?{query}", _links(), good=(200,), content_type="application/x-tar")
     try:
         yield name
@@ -98,10 +114,13 @@ def _container(api: EngineApi, image: str) -> Iterator[str]:
             "Cmd": list(_SLEEP),
             "NetworkDisabled": True,
             "HostConfig": {
+                "AutoRemove": True,
                 "Binds": [f"{tree}:{tree}:ro" for tree in trees],
                 "CapDrop": ["ALL"],
                 "NetworkMode": "none",
                 "ReadonlyRootfs": True,
+                # Under SELinux it may read the host's programs then.
+                "SecurityOpt": ["label=disable"],
             },
         },
         good=(201,),

@@ -12,6 +12,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import appl
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import result
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
 
 OPTIONS: dict[str, Any] = {
     "timeout": {"type": "float", "default": 60.0},
@@ -22,6 +23,17 @@ CHOSEN: dict[str, Any] = {
     "user": {"type": "str"},
     "allow_container_stop": {"type": "bool", "default": False},
 }
+
+
+class DiscreetModule(AnsibleModule):  # type: ignore[misc]
+    """Keeps the credentials among options of dockerd out of the host's journal and of what Ansible shows."""
+
+    def _log_invocation(self) -> None:
+        """The first to tell the options to anybody: until it returns, only names of options are known as secret."""
+        for text in redact.secrets(self.params):
+            # The journal gets the options as Python writes them.
+            self.no_log_values |= {text, repr(text)[1:-1]}
+        super()._log_invocation()
 
 
 class EngineModule:
@@ -75,7 +87,15 @@ class EngineModule:
             return told
         carry_out.resolve(self.store, self.limits, dry=False)
         done = carry_out.apply_staged(self.store, self.options.get("user"), self.limits, self.consents)
-        return {**told, **done, "notices": [*told.get("notices", ()), *done.get("notices", ())]}
+        costs = told.get("costs", [])
+        # The module knows what its change hides, the engine's transaction only what it stops.
+        kinds = {cost["kind"] for cost in costs}
+        return {
+            **told,
+            **done,
+            "costs": [*costs, *(cost for cost in done.get("costs", ()) if cost["kind"] not in kinds)],
+            "notices": [*told.get("notices", ()), *done.get("notices", ())],
+        }
 
     def _fail(self, sentence: str, **known: Any) -> None:
         self._module.fail_json(msg=sentence, **result(self.check_mode, **known))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import in_force
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
@@ -18,6 +19,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     prune,
     unfinished,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import edited_since_start
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import (
     FILES,
     Place,
@@ -38,9 +40,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     limits,
     paths,
     processes,
+    reading,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    Unreadable,
+    attempt,
+    is_error,
+)
 
 # The name that these transactions have in the place of an engine's: they need no restart.
 ENGINE = "files"
@@ -133,9 +140,11 @@ def restrict(store: Store, parameters: Parameters, seconds: float, check: bool) 
         return _restricted(found, None, [_open_notice(each) for each in left_open])
     with store.locked(seconds):
         notices = _resolve(store)
-        found = plan(look(), parameters)
+        snapshot = look()
+        found = plan(snapshot, parameters)
         if not found.changes:
             return {**_restricted(found, None, notices), "changed": bool(notices)}
+        keep_in_force(store, snapshot, [change.path for change in found.changes])
         transaction = Transaction.begin(store, {"engine": ENGINE})
         try:
             _apply(transaction, found, parameters)
@@ -155,9 +164,25 @@ def roll_back(store: Store, seconds: float, check: bool) -> dict[str, Any]:
         return _rolled_back(last, _lines(last, False), [_open_notice(each) for each in left_open])
     with store.locked(seconds):
         notices = _resolve(store)
-        before = _lines(last_committed(store, ENGINE), False)
+        last = last_committed(store, ENGINE)
+        before = _lines(last, False)
+        if last:
+            keep_in_force(store, look(), [entry["path"] for entry in last.notes("permissions")])
         undone, left = undo_last(store)
         return _rolled_back(undone, before, [*notices, *left])
+
+
+def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> None:
+    """Note of the configuration files among `changing` that their engines have taken them: another owner or mode makes
+    a file look edited since the start, and an engine would be restarted for it."""
+    concerned, known = set(changing), snapshot["engines"]
+    for engine in known if isinstance(known, list) else ():
+        try:
+            path = engine["config"]["path"]
+            if engine["pid"] and os.path.realpath(path) in concerned and not edited_since_start(engine):
+                in_force.record(store, path, engine["pid"], reading.content(path))
+        except (KeyError, Unread, Unreadable):
+            continue
 
 
 def undo_last(store: Store) -> tuple[Transaction | None, list[str]]:

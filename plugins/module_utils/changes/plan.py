@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import merging
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import merging, reloading
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.subids import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import (
     Container,
@@ -24,6 +24,12 @@ BRIDGE_KEYS = frozenset(
     ["bip", "bip6", "default-gateway", "default-gateway-v6", "fixed-cidr", "fixed-cidr-v6", "icc", "ip", "ip-masq",
      "ipv6", "mtu"]
 )  # fmt: skip
+# With these wrong dockerd starts, and no new container does.
+CONTAINER_KEYS = frozenset(
+    ["cgroup-parent", "default-cgroupns-mode", "default-ipc-mode", "default-runtime", "default-shm-size",
+     "default-ulimits", "exec-opts", "init", "init-path", "log-driver", "log-opts", "no-new-privileges", "runtimes",
+     "seccomp-profile", "selinux-enabled"]
+)  # fmt: skip
 # After a change of these the engine looks at another data root.
 DATA_KEYS = frozenset(["data-root", "userns-remap"])
 
@@ -38,6 +44,7 @@ class Plan(NamedTuple):
     live_restore_first  whether live-restore has to be switched on by a reload before the restart
     data_switch   whether the engine looks at another data root afterwards
     deferred      keys that will not count yet because containers run on
+    bridge        whether live-restore is on for the restart alone, as the new file does not have it
     """
 
     changed: frozenset[str]
@@ -47,6 +54,7 @@ class Plan(NamedTuple):
     live_restore_first: bool
     data_switch: bool
     deferred: frozenset[str]
+    bridge: bool = False
 
 
 def plan(
@@ -55,19 +63,24 @@ def plan(
     after: Mapping[str, Any],
     reasons: Collection[str],
     stop_containers: bool,
+    bridge: bool = False,
 ) -> Plan:
     """`before` and `after` are the settings of daemon.json, before None where no dockerd understands it.
 
     `reasons` are those of the stage; with `stop_containers` running ones are stopped first, so that all counts.
+    With `bridge` live-restore may be on for the restart even where `after` does not have it.
     """
     differing = merging.differences(before or {}, after)
     changed = frozenset(differing)
     removed = frozenset(key for key in changed if key not in after)
     effect = _effect(target, changed, removed, before, reasons)
+    if effect == RELOAD and not reloading.is_acceptable(after, major(version(target))):
+        effect = RESTART
     running = target.containers
     data_switch = bool(changed & DATA_KEYS)
+    has_live_restore = bool(after.get("live-restore", _flag(target, "live-restore")))
     keeps = effect != RESTART or (
-        bool(after.get("live-restore", _flag(target, "live-restore")))
+        (has_live_restore or (bridge and not _flag(target, "live-restore")))
         and (target.live_restore or before is not None)
         and not (target.swarm or data_switch or stop_containers)
         and target.engine["state"] != "unresponsive"
@@ -83,6 +96,7 @@ def plan(
         first,
         data_switch,
         changed & BRIDGE_KEYS if keeps and running and effect == RESTART else frozenset(),
+        effect == RESTART and keeps and bool(running) and target.answers and not has_live_restore,
     )
 
 
@@ -115,10 +129,11 @@ def costs(found: Plan) -> list[dict[str, Any]]:
     if not found.stopped:
         return []
     names = sorted(each.name for each in found.stopped)
+    noun = "container" if len(names) == 1 else "containers"
     return [
         {
             "kind": "containers_stop",
-            "message": f"The restart stops {len(names)} running containers: {few(names)}.",
+            "message": f"The restart stops {len(names)} running {noun}: {few(names)}.",
             "subjects": names,
         }
     ]

@@ -32,6 +32,7 @@ class Context(NamedTuple):
     data_root          where its data lies now; None when not known
     rootless           whether it is a user's own
     allow_data_switch  whether the user agreed to a data root that holds other data
+    hard_limits        the engine's own limits by the names of ulimits, {} where it may raise them
     root               the directory that stands for `/`
     """
 
@@ -42,6 +43,7 @@ class Context(NamedTuple):
     data_root: str | None = None
     rootless: bool = False
     allow_data_switch: bool = False
+    hard_limits: Mapping[str, int] = {}
     root: Path = Path("/")
 
     def before(self, major: int) -> bool:

@@ -352,10 +352,9 @@ def refusals(
     if found.data_root_problem:
         said.append((found.data_root_problem, None))
     if found.hides_data and not allow_data_switch:
-        said.append((f"{_hiding(found)} Set {ALLOW_DATA_SWITCH} to allow it.", ALLOW_DATA_SWITCH))
+        said.append((_hiding(found), ALLOW_DATA_SWITCH))
     if found.running and not stop_containers:
-        message = f"{_stopping(found, live_restore)} Set {STOP_CONTAINERS} to have them stopped before it."
-        said.append((message, STOP_CONTAINERS))
+        said.append((_stopping(found, live_restore), STOP_CONTAINERS))
     return [{"message": message, "consent": consent, "control": CONTROL} for message, consent in said]
 
 

@@ -118,11 +118,13 @@ def _switch(
 
 
 def stage(switch: Switch, allow_data_switch: bool, stop_containers: bool) -> None:
-    """Put it into the stage of its ground."""
+    """Put it into the stage of its ground. Raises Unfit where dockerd would not take the file."""
     found = switch.ground
     for step in switch.steps:
         found.stage.put(step)
-    configure.put(found, daemon_json.render(found.staged, switch.settings))
+    content = daemon_json.render(found.staged, switch.settings)
+    configure.check_with_dockerd(found, content, ids_to_come=bool(switch.steps))
+    configure.put(found, content)
     if not switch.in_force:
         found.stage.consents["allow_data_switch"] = allow_data_switch or not switch.preflight.hides_data
         found.stage.consents["stop_containers"] = stop_containers

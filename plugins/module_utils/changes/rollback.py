@@ -13,6 +13,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     atomic,
     daemon_json,
     engine_control,
+    interruptions,
+    reloading,
     verify,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
@@ -30,9 +32,12 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits, Unwell
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import OPTIONS
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt
 
 __all__ = ["ServiceError", "StateError", "remember", "resolve", "roll_back"]
 
+# Seconds by which two readings of one start may differ.
+_CLOCK_GRACE = 2
 _FRESH = atomic.Image(0o644, 0, 0, {})
 
 
@@ -48,42 +53,54 @@ def remember(transaction: Transaction, target: Target) -> None:
         config=target.config_path,
         state=target.engine["state"],
         pid=pid,
-        started=processes.started(pid) if pid else None,
+        started=_started(pid),
         live_restore=target.live_restore,
         swarm=target.swarm,
-        containers=[each._asdict() for each in target.containers],
+        containers=_noted(target.containers),
     )
 
 
 def resolve(store: Store, limits: Limits) -> list[dict[str, Any]]:
     """Undo what runs that died have left open; [{transaction, left}]. Raises what roll_back does."""
-    return [
-        {"transaction": found.id, "engine": found.manifest.get("engine"), "left": roll_back(found, limits)}
-        for found in unfinished(store)
-    ]
+    with interruptions.held_off():
+        return [
+            {
+                "transaction": found.id,
+                "engine": found.manifest.get("engine"),
+                "left": roll_back(found, limits),
+            }
+            for found in unfinished(store)
+        ]
 
 
 def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
     """All is as before; returns what was left, a sentence each. Raises when the engine does not come back."""
     heads = transaction.notes("engine")
     if not heads:
-        left = transaction.undo()
-        transaction.closed()
-        return left
+        return _closed(transaction, transaction.undo())
     engine = _Engine(transaction, heads[0], limits)
     left, trouble = [], None
+    engine.halt_unless_untouched()
     try:
-        left = transaction.undo()
+        # The configuration comes back when the engine has taken from it what it must be told to let go.
+        left = transaction.undo(but=engine.config if engine.ran else None)
     except atomic.Unwritable as problem:
         # What else there was to undo is undone, and the engine must not stay down for the rest.
         trouble = problem
     if engine.ran:
-        left += engine.bring_back()
+        left = [*left, *engine.bring_back()]
     elif transaction.notes("restart"):
         engine.let_down()
     if trouble:
         raise trouble
-    transaction.closed(left=left)
+    return _closed(transaction, left)
+
+
+def _closed(transaction: Transaction, left: list[str]) -> list[str]:
+    try:
+        transaction.closed(left=left)
+    except atomic.Unwritable as problem:
+        return [*left, f"{transaction.id} stays open, and the next run undoes it once more: {problem}"]
     return left
 
 
@@ -96,6 +113,14 @@ class _Engine:
         self._limits = limits
         self._user = User(*head["user"]) if head["user"] else None
         self._service = Service(head["unit"], head["sockets"], self._user)
+        # Those that the engine would leave behind running, should it end now: as the head has them.
+        self._now: list[dict[str, Any]] = []
+
+    @property
+    def config(self) -> str:
+        """Its configuration file, behind links."""
+        with atomic.acting_as(*self._owner()):
+            return atomic.real(self._head["config"])
 
     @property
     def ran(self) -> bool:
@@ -107,47 +132,69 @@ class _Engine:
         self._service.stop()
         self._service.reset_failed()
 
+    def halt_unless_untouched(self) -> None:
+        """Nothing starts it while its files change: systemd tries again by itself, and without live-restore in the
+        file that would end the containers. What runs now stops with the settings that it has."""
+        # One that hangs in its start is killed after systemd's own time limit.
+        with contextlib.suppress(ServiceError):
+            if self.ran and not self._is_untouched():
+                self._now = self._running_now()
+                self._service.stop()
+
     def bring_back(self) -> list[str]:
-        """It runs with its former settings, and its containers do."""
+        """It runs with its former settings, and its containers do. What was left of its configuration is told."""
+        try:
+            self._run_as_before()
+        finally:
+            left = self._transaction.undo()
+        return [*left, *self._prove()]
+
+    def _run_as_before(self) -> None:
         self._service.daemon_reload()
         if self._is_untouched():
             if self._transaction.notes("reload"):
                 self._reload_former()
-        elif self._head["live_restore"] or not self._alive():
+        elif self._head["live_restore"] or not self._survivors():
             self._start()
         else:
             self._start_with_live_restore()
-        return self._prove()
 
     def _is_untouched(self) -> bool:
-        """The very process that ran before runs and answers."""
+        """The very process that ran before, or that undoing has started, runs and answers."""
         state = self._service.state()
-        pid = state.main_pid if self._user is None else self._head["pid"]
-        return (
-            state.active == "active"
-            and pid == self._head["pid"]
-            and processes.started(pid) == self._head["started"]
-            and targets.answers_within(self._head["socket"], 3)
-        )
+        known = [self._head, *self._transaction.notes("started")]
+        pids = [each["pid"] for each in known if _is_same(each["pid"], each["started"])]
+        if state.active != "active" or not pids or (self._user is None and state.main_pid not in pids):
+            return False
+        return targets.answers_within(self._head["socket"], 3)
 
     def _reload_former(self) -> None:
         """A key that is missing keeps its value through a SIGHUP: what was added is told its default first."""
         former, added = self._former(), self._added()
         if former is not None and added:
-            self._write({**former, **added})
+            self._write(reloading.acceptable({**former, **added}))
             self._service.reload()
             if "live-restore" in added and not targets.live_restore_becomes(
                 self._head["socket"], False, self._limits.timeout
             ):
                 raise Unwell("live-restore could not be switched off again by a reload")
-            self._transaction.undo()
+        self._restore()
         self._service.reload()
 
     def _start(self) -> None:
-        with contextlib.suppress(ServiceError):
-            # One that hangs in its start is killed after systemd's own time limit.
-            self._service.stop()
+        self._restore()
+        self._stop()
         self._service.start(self._limits.timeout)
+
+    def _restore(self) -> None:
+        # What cannot be undone is told at the end: the engine must not stay down for that.
+        with contextlib.suppress(atomic.Unwritable):
+            self._transaction.undo()
+
+    def _stop(self) -> None:
+        # One that hangs in its start is killed after systemd's own time limit.
+        with contextlib.suppress(ServiceError):
+            self._service.stop()
 
     def _start_with_live_restore(self) -> None:
         """The containers run on only because live-restore was switched on for the change; started without it, the
@@ -155,44 +202,70 @@ class _Engine:
         former = self._former()
         if former is None or self._head["swarm"]:
             return self._start()
-        self._write({**former, "live-restore": True})
-        self._start()
-        verify.healthy(self._service, self._head["socket"], Limits(self._limits.timeout, 0))
-        self._write({**former, "live-restore": False})
-        self._service.reload()
-        if not targets.live_restore_becomes(self._head["socket"], False, self._limits.timeout):
-            raise Unwell("live-restore could not be switched off again by a reload")
-        self._transaction.undo()
-        return None
+        try:
+            self._write({**former, "live-restore": True})
+            self._stop()
+            self._service.start(self._limits.timeout)
+            pid = verify.healthy(self._service, self._head["socket"], Limits(self._limits.timeout, 0))
+        except BaseException:
+            # Not to be started without live-restore by systemd's own tries.
+            self._stop()
+            raise
+        # From here on a run that resolves this one must not stop it: it may have let go of live-restore.
+        with contextlib.suppress(atomic.Unwritable):
+            self._transaction.note("started", pid=pid, started=_started(pid))
+            self._transaction.note("reload")
+        return self._reload_former()
 
     def _prove(self) -> list[str]:
         verify.healthy(self._service, self._head["socket"], self._limits)
+        attempt(engine_control.sweep, self._head["socket"], self._limits.timeout)
         stopped = [each for note in self._transaction.notes("containers_stopped") for each in note["ids"]]
         left = engine_control.start(self._head["socket"], stopped, self._limits.timeout)
-        ran = [Container(**each) for each in self._head["containers"]]
-        survivors = [each for each in ran if each.id not in stopped and self._survives(each)]
+        survivors = {each.id: each for each in self._survivors() if each.id not in stopped}
         # Those that did not outlive the change come back if the engine starts them by itself.
-        others = [each for each in ran if each.id not in stopped and each not in survivors]
-        verify.containers(self._user.name if self._user else None, survivors, others, self._limits)
-        lost = [each.name for each in others if each.restart not in ("always", "unless-stopped")]
-        return left + ([f"stopped by the change: {', '.join(lost)}"] if lost else [])
+        others = [
+            _container(each)
+            for each in self._head["containers"]
+            if each["id"] not in survivors and each["id"] not in stopped
+        ]
+        verify.containers(self._user.name if self._user else None, survivors.values(), [], self._limits)
+        lost = verify.missing(self._user.name if self._user else None, others, self._limits)
+        return left + ([f"no longer running: {', '.join(lost)}"] if lost else [])
 
-    def _survives(self, container: Container) -> bool:
-        """Whether its first process is there still."""
-        return container.pid is not None and processes.started(container.pid) is not None
+    def _running_now(self) -> list[dict[str, Any]]:
+        """Also those that were started since: by others, or by a boot after a power cut."""
+        try:
+            if targets.answers_within(self._head["socket"], 0):
+                # The container that was run for a look is none of them.
+                attempt(engine_control.sweep, self._head["socket"], self._limits.timeout)
+            target = targets.find(self._user.name if self._user else None, 3)
+        except targets.NoTarget:
+            return []
+        return _noted(target.containers) if target.live_restore else []
 
-    def _alive(self) -> bool:
-        return any(self._survives(Container(**each)) for each in self._head["containers"])
+    def _survivors(self) -> list[Container]:
+        """Those whose first process is there still; after a boot another may have its id."""
+        known = (*self._head["containers"], *self._now)
+        return [_container(each) for each in known if _is_same(each["pid"], each["started"])]
 
     def _former(self) -> dict[str, Any] | None:
-        """The former daemon.json as settings, None where no dockerd would understand it."""
-        path = self._head["config"]
-        with atomic.acting_as(*self._owner()):
-            found = atomic.look(atomic.real(path))
+        """The former daemon.json as settings, None where no dockerd would understand it, or others have edited it."""
+        content = self._content()
+        for entry in self._transaction.notes("file"):
+            if entry["path"] == self.config:
+                if (content and atomic.digest(content)) not in (entry["before"], *entry["written"]):
+                    return None
+                content = self._transaction.before(entry)
         try:
-            return dict(daemon_json.read(path, found[0] if found else None, force=True).settings)
+            return dict(daemon_json.read(self._head["config"], content, force=True).settings)
         except daemon_json.Unsound:
             return None
+
+    def _content(self) -> bytes | None:
+        with atomic.acting_as(*self._owner()):
+            found = atomic.look(self.config)
+        return found[0] if found else None
 
     def _added(self) -> dict[str, Any]:
         """Keys that the change brought and the former file has not, with dockerd's defaults."""
@@ -200,16 +273,35 @@ class _Engine:
         if not self._head["live_restore"]:
             added.add("live-restore")
         former = self._former() or {}
-        return {key: OPTIONS[key].default for key in sorted(added - set(former)) if key in OPTIONS}
+        return {
+            key: OPTIONS[key].default
+            for key in sorted(added - set(former))
+            if key in OPTIONS and OPTIONS[key].effect == "reload"
+        }
 
     def _write(self, settings: Mapping[str, Any]) -> None:
-        path = self._head["config"]
-        with atomic.acting_as(*self._owner()):
-            found = atomic.look(atomic.real(path))
-        document = daemon_json.read(path, found[0] if found else None, force=True)
-        content = daemon_json.render(document, settings)
+        document = daemon_json.read(self._head["config"], None)
+        content = daemon_json.render(document, settings) or b""
         fresh = _FRESH._replace(uid=self._owner()[0], gid=self._owner()[1])
-        self._transaction.write_file(path, content or b"", fresh, self._owner())
+        self._transaction.write_file(self._head["config"], content, fresh, self._owner(), in_place=True)
 
     def _owner(self) -> tuple[int, int]:
         return (self._user.uid, self._user.gid) if self._user else (0, 0)
+
+
+def _noted(containers: list[Container]) -> list[dict[str, Any]]:
+    return [{**each._asdict(), "started": _started(each.pid)} for each in containers]
+
+
+def _container(noted: Mapping[str, Any]) -> Container:
+    return Container(**{name: noted[name] for name in Container._fields})
+
+
+def _started(pid: int | None) -> int | None:
+    return processes.started(pid) if pid else None
+
+
+def _is_same(pid: int | None, started: int | None) -> bool:
+    """Whether that process still lives. The kernel's time of boot, and with it of all starts, moves with the clock."""
+    now = _started(pid)
+    return now is not None and started is not None and abs(now - started) <= _CLOCK_GRACE

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ SECONDS = 20
 # Longer than TimeoutStopSec of the vendors' units (90 s), after which systemd kills what does not stop.
 STOP_SECONDS = 120
 JOURNAL_LINES = 12
+_JOURNAL_READ = 500
+PAUSE = 0.2
 
 
 class ServiceError(Exception):
@@ -94,9 +97,20 @@ class Service:
         self._call(SECONDS, "reload", self.unit)
 
     def restart(self, seconds: float) -> None:
-        """Stop and start. The start limit counts successful starts too, three a minute: it is reset before."""
+        """Stop and start, at most `seconds` for the start.
+
+        One order to systemd, so that the engine starts again even if this run is killed meanwhile. The start limit
+        counts successful starts too, three a minute: it is reset before.
+        """
+        former, limit = self.state().main_pid, time.monotonic() + STOP_SECONDS
         self.reset_failed()
-        self._call(seconds + STOP_SECONDS, "restart", self.unit)
+        self._call(SECONDS, "restart", "--no-block", self.unit)
+        while former and self.state().main_pid == former:
+            if time.monotonic() > limit:
+                raise ServiceError(f"{self.unit} did not stop within {STOP_SECONDS} s")
+            time.sleep(PAUSE)
+        # Waits for the start that is under way.
+        self._call(seconds, "start", self.unit)
 
     def start(self, seconds: float) -> None:
         """Start the sockets and the service."""
@@ -112,10 +126,10 @@ class Service:
         self._call(SECONDS, "reset-failed", *self.sockets, self.unit)
 
     def journal(self, since: float) -> list[str]:
-        """The last lines that the service has logged since then (epoch), without credentials."""
+        """The last lines that the service has logged since then (epoch), without credentials and its debug output."""
         options = (
             f"--since=@{int(since)}",
-            f"--lines={JOURNAL_LINES}",
+            f"--lines={_JOURNAL_READ}",
             "--output=cat",
             "--no-pager",
             "--quiet",
@@ -124,7 +138,10 @@ class Service:
             done = limits.run([*self._journal, *options], SECONDS)
         except Unreadable as problem:
             return [f"the journal cannot be read: {problem}"]
-        return [redact.url(line.strip()) for line in done.out.splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in done.out.splitlines() if line.strip() and " level=debug " not in line
+        ]
+        return [redact.url(line) for line in lines[-JOURNAL_LINES:]]
 
     def _call(self, seconds: float, *words: str) -> str:
         try:
@@ -132,7 +149,7 @@ class Service:
         except Unreadable as problem:
             raise ServiceError(f"systemctl {' '.join(words)}: {problem}") from problem
         if done.status != 0:
-            reason = done.err.strip().partition("\n")[0] or f"exit code {done.status}"
+            reason = done.err.strip().partition("\n")[0].rstrip(".") or f"exit code {done.status}"
             raise ServiceError(f"systemctl {' '.join(words)}: {reason}")
         return done.out
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,14 @@ def perform(step: dict[str, Any], transaction: Transaction) -> None:
     _PERFORM[step["step"]](step, transaction)
 
 
+def wait_for_locks(planned: Iterable[dict[str, Any]]) -> None:
+    """Nobody else edits the files of subordinate ids: before an account is made that userdel would not remove, as it
+    does not wait for them. Raises Unwritable."""
+    for kind in sorted({kind for step in planned for kind in step.get("kinds", ())}):
+        with _locked(SUBID_FILES[kind]):
+            pass
+
+
 def _account(step: dict[str, Any], transaction: Transaction) -> None:
     transaction.create_account(step["key"])
 
@@ -47,6 +55,7 @@ def _account(step: dict[str, Any], transaction: Transaction) -> None:
 def _subids(step: dict[str, Any], transaction: Transaction) -> None:
     for kind in step["kinds"]:
         path = SUBID_FILES[kind]
+        transaction.note("lock", path=f"{path}.lock")
         with _locked(path):
             found = atomic.look(atomic.real(path))
             text = found[0].decode("utf-8", "surrogateescape") if found else None

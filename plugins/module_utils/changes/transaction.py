@@ -8,6 +8,7 @@ States: `open` until it is committed or undone. One that is found open belongs t
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import stat
 import time
@@ -73,11 +74,17 @@ class Transaction:
         self._append({"kind": kind, **data})
 
     def write_file(
-        self, path: str, content: bytes, fresh: atomic.Image, owner: tuple[int, int] = (0, 0)
+        self,
+        path: str,
+        content: bytes,
+        fresh: atomic.Image,
+        owner: tuple[int, int] = (0, 0),
+        in_place: bool = False,
     ) -> None:
         """Replace the file behind `path`; it keeps owner, mode and extended attributes.
 
         A new one gets those of `fresh`. `owner` are the ids to write with: those of the user whose home it lies in.
+        `in_place` as for atomic.replace().
         """
         with atomic.acting_as(*owner):
             target = atomic.real(path)
@@ -87,7 +94,7 @@ class Transaction:
         with atomic.acting_as(*owner):
             _make_directories(Path(target).parent)
             image = before[1]._replace(times_ns=None) if before else fresh
-            atomic.replace(target, content, image)
+            atomic.replace(target, content, image, in_place)
 
     def remove_file(self, path: str, owner: tuple[int, int] = (0, 0)) -> None:
         """Remove the file behind `path`."""
@@ -159,8 +166,8 @@ class Transaction:
         self._save(state=COMMITTED, **about)
         give_reserve(self.folder)
 
-    def undo(self) -> list[str]:
-        """Undo the entries in reverse order.
+    def undo(self, but: str | None = None) -> list[str]:
+        """Undo the entries in reverse order, all but those of the file `but`, which a later call undoes.
 
         Returns a sentence for each thing that was left as it is, because others changed it meanwhile.
         Undoing twice is harmless, so a run that died while undoing is no special case. What was undone stays as others
@@ -169,7 +176,13 @@ class Transaction:
         """
         left, failed = list(self.manifest.get("left", ())), []
         give_reserve(self.folder)
-        due = [entry for entry in self.entries if entry["kind"] in _UNDO and not entry.get("undone")]
+        due = [
+            entry
+            for entry in self.entries
+            if entry["kind"] in _UNDO
+            and not entry.get("undone")
+            and (entry["kind"], entry.get("path")) != ("file", but)
+        ]
         for entry in reversed(due):
             try:
                 sentence = _UNDO[entry["kind"]](entry, self.folder)
@@ -182,8 +195,11 @@ class Transaction:
                 left.append(sentence)
         if failed:
             raise atomic.Unwritable("; ".join(failed))
+        self.manifest["left"] = left
         if due:
-            self._save(left=left)
+            # Should it be undone once more, that is harmless too.
+            with contextlib.suppress(atomic.Unwritable):
+                self._save()
         return left
 
     def closed(self, **about: Any) -> None:
@@ -350,7 +366,7 @@ def _is_ours(seen: os.stat_result, entry: Entry) -> bool:
 
 
 def _undo_lock(entry: Entry, folder: Path) -> str | None:
-    atomic.remove_dead_lock(entry["path"])
+    atomic.remove_dead_lock(entry["path"], empty=True)
     return None
 
 

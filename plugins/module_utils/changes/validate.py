@@ -33,10 +33,13 @@ def version(command: CommandLine) -> str | None:
     return match.group(1) if match else None
 
 
-def validate(command: CommandLine, content: bytes, version: str | None) -> str | None:
+def validate(
+    command: CommandLine, content: bytes, version: str | None, ids_to_come: bool = False
+) -> str | None:
     """Why that dockerd, with its unit's flags, would refuse `content` as its configuration file.
 
-    None when it would not, or when it is too old to tell. The content goes through an inherited file without a
+    None when it would not, or when it is too old to tell. With `ids_to_come` the account of userns-remap or its
+    ranges are made later, and not looked at. The content goes through an inherited file without a
     name: nothing is written, and no running engine is asked. Raises Unreadable as `version` does.
     """
     if version is not None and numbers(version) < FIRST:
@@ -44,7 +47,7 @@ def validate(command: CommandLine, content: bytes, version: str | None) -> str |
     handle = os.memfd_create("daemon.json")
     try:
         with os.fdopen(os.dup(handle), "wb") as stream:
-            stream.write(_harmless(content))
+            stream.write(_harmless(content, ids_to_come))
         os.lseek(handle, 0, os.SEEK_SET)
         path = f"/proc/self/fd/{handle}"
         # The last --config-file counts.
@@ -64,8 +67,8 @@ def _program(command: CommandLine) -> str:
     return program if program.endswith("/dockerd") else "dockerd"
 
 
-def _harmless(content: bytes) -> bytes:
-    """The content, with another account for the one that `--validate` itself would make, with its ranges.
+def _harmless(content: bytes, ids_to_come: bool) -> bytes:
+    """The content, with another account for one that is not there yet, and that `--validate` might make itself.
 
     Seen with 26.1.5: userns-remap default makes dockremap and writes /etc/subuid. root is taken as it is there.
     """
@@ -73,7 +76,8 @@ def _harmless(content: bytes) -> bytes:
         settings = json.loads(content)
     except ValueError:
         return content
-    if not isinstance(settings, dict) or settings.get("userns-remap") != "default":
+    value = settings.get("userns-remap") if isinstance(settings, dict) else None
+    if value != "default" and not (value and ids_to_come):
         return content
     return json.dumps({**settings, "userns-remap": "root"}).encode()
 

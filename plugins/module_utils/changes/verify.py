@@ -79,6 +79,21 @@ def containers(
         time.sleep(PAUSE)
 
 
+def missing(user: str | None, expected: Iterable[Container], limits: Limits) -> list[str]:
+    """The names of those that do not run; the engine gets its time to start those that it starts by itself."""
+    wanted = list(expected)
+    if not wanted:
+        return []
+    limit = time.monotonic() + limits.timeout
+    while True:
+        target = targets.find(user, limits.timeout)
+        if not _lost(target, (), wanted) or time.monotonic() > limit:
+            break
+        time.sleep(PAUSE)
+    running = {each.id for each in target.containers}
+    return sorted(each.name for each in wanted if each.id not in running)
+
+
 def _lost(target: Target, survivors: Iterable[Container], stopped: Iterable[Container]) -> list[str]:
     running = {each.id: each.pid for each in target.containers}
     lost = [each.name for each in survivors if each.id not in running or running[each.id] != each.pid]

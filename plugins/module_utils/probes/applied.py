@@ -17,7 +17,7 @@ RECORD = Path(STATE, "in-force.json")
 
 
 def in_force(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> bool:
-    """Whether the file's content is what the process with that id and start was reloaded or started with.
+    """Whether the file's content is what the process with that id and start (in ticks) was reloaded or started with.
 
     A reload leaves the file younger than the process; without the record nobody could tell that it was taken.
     """

@@ -35,17 +35,17 @@ def facts(
     given = [] if is_error(flags) else flags.get("config-file", [])
     # dockerd's working directory is / under systemd.
     path = posixpath.join("/", given[-1]) if given else default_config
-    started = proc.started(pid) if pid else None
     configuration: Any = error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given))
     if not is_error(configuration):
-        configuration["in_force"] = applied.in_force(path, pid, started)
+        ticks = proc.start_ticks(pid) if pid else None
+        configuration["in_force"] = applied.in_force(path, pid, ticks)
     return {
         "state": "running" if pid else "stopped",
         "error": None,
         "pid": pid,
         "uid": processes[pid]["uid"] if pid else None,
         "argv": words,
-        "started": started,
+        "started": proc.started(pid) if pid else None,
         "binary": attempt(daemons.binary, pid) if pid else None,
         "config": configuration,
         "flags": flags,

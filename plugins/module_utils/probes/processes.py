@@ -192,10 +192,15 @@ def _exe_link(pid: int) -> str | None:
 
 def started(pid: int) -> int | None:
     """When the process started, in seconds since 1970; None when it is gone."""
+    ticks = start_ticks(pid)
+    return None if ticks is None else _boot_time() + ticks // os.sysconf("SC_CLK_TCK")
+
+
+def start_ticks(pid: int) -> int | None:
+    """When the process started, in clock ticks since the boot, which no change of the clock moves; None: it is gone."""
     try:
         # The name, in parentheses, may hold spaces and parentheses; the start time is field 22 of proc(5).
-        fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        return _boot_time() + int(fields[19]) // os.sysconf("SC_CLK_TCK")
+        return int(text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()[19])
     except (OSError, IndexError):
         return None
 

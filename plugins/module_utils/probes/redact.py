@@ -72,6 +72,15 @@ def options(value: Any, name: str = "") -> Any:
     return value
 
 
+def secrets(value: Any, name: str = "") -> set[str]:
+    """The texts of such settings that hold a credential, whole."""
+    if isinstance(value, Mapping):
+        return {found for key, entry in value.items() for found in secrets(entry, str(key))}
+    if isinstance(value, (list, tuple)):
+        return {found for entry in value for found in secrets(entry, name)}
+    return {value} if isinstance(value, str) and options(value, name) != value else set()
+
+
 def words(argv: Sequence[str]) -> list[str]:
     """A command line whose credentials are replaced, as `--name=value`, `--name value` or `name=value`."""
     kept = []

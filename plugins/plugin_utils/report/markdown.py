@@ -189,7 +189,7 @@ def _cost(cost: dict[str, Any]) -> str:
 def _refused(refused: dict[str, Any]) -> str:
     control = f" ({_code(refused['control'])})" if refused["control"] else ""
     way = f"; to consent, set {_code(refused['consent'])}" if refused["consent"] else ""
-    return _start(refused["message"]) + control + way
+    return _start(refused["message"].rstrip(".")) + control + way
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

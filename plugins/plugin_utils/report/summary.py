@@ -130,7 +130,7 @@ def _change(host: dict[str, Any]) -> list[str]:
         *(f"{_INDENT}{clip(show(text), _MESSAGE)}" for text in [change["message"]] if text),
         *_actions(change),
         *_some("cost", [(one["message"], "") for one in change["costs"]]),
-        *_some("refused", [(one["message"], consent(one)) for one in change["refused"]]),
+        *_some("refused", [(one["message"].rstrip("."), consent(one)) for one in change["refused"]]),
     ]
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -255,3 +256,35 @@ def test_acting_as_a_user_has_that_users_rights_alone(tmp_path):
     assert os.geteuid() == 0
     with atomic.acting_as(0, 0):
         assert os.geteuid() == 0
+
+
+def test_what_a_journal_holds_is_written_over_in_place_on_a_full_disk(small_disk):
+    path = small_disk / "daemon.json"
+    path.write_text("what was written" * 8)
+    with (small_disk / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+    with pytest.raises(atomic.Unwritable, match="make room"):
+        atomic.replace(str(path), b"former", FRESH)
+    atomic.replace(str(path), b"former", FRESH, in_place=True)
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"former", 0o640)
+    with pytest.raises(atomic.Unwritable, match="make room"):
+        atomic.replace(str(small_disk / "none"), b"former", FRESH, in_place=True)
+    assert names(small_disk) == ["daemon.json", "filler"]
+
+
+@pytest.mark.parametrize(
+    ("content", "empty", "stays"),
+    [
+        (b"4194305", False, False),
+        (b"", False, True),
+        (b"", True, False),
+        (b"%d", True, True),
+        (b"x", True, True),
+    ],
+)
+def test_a_lock_goes_when_its_owner_is_gone(tmp_path, content, empty, stays):
+    lock = tmp_path / "subuid.lock"
+    lock.write_bytes(content.replace(b"%d", str(os.getpid()).encode()) + b"\0" * bool(content))
+    atomic.remove_dead_lock(lock, empty)
+    assert lock.exists() is stays

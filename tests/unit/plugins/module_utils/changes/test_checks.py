@@ -65,6 +65,8 @@ def check(tmp_path):
 
 
 REFUSED = [
+    ("14 unknown", {"nope": 1}, "", {"major": 20}, "nope", f"nope in {CONFIG} is no option of dockerd"),
+    ("14 newer", {"proxies": {}}, "", {"major": 20}, "proxies", "exists since 23"),
     ("18 equal value", {"live-restore": True}, "--live-restore", {}, "live-restore", "even if they agree"),
     ("18 renamed flag", {"labels": ["a=b"]}, "--label c=d", {}, "labels", "--label (/lib"),
     ("18 null", {"debug": None}, "-D", {}, "debug", "--debug"),
@@ -152,6 +154,8 @@ TAKEN = [
     ("live-restore off", {"live-restore": False}, "", {"swarm": True}),
     ("profile", {"seccomp-profile": "/etc/docker/seccomp.json"}, "", {}),
     ("relative profile", {"seccomp-profile": "etc/docker/seccomp.json"}, "", {}),
+    ("14 dockerd says it itself", {"nope": 1}, "", {"major": 26}),
+    ("14 unknown version", {"nope": 1}, "", {}),
     ("no profile", {"seccomp-profile": ""}, "", {"major": 20}),
     ("builtin", {"seccomp-profile": "builtin"}, "", {"major": 26}),
     ("unconfined", {"seccomp-profile": "unconfined"}, "", {}),

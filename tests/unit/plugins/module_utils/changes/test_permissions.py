@@ -13,6 +13,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import perm
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.permissions import (
     NotHeld,
+    keep_in_force,
     plan,
     restrict,
     roll_back,
@@ -26,7 +27,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     unfinished,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import files, limits
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import files, limits, processes
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import in_force
 
 from tests.unit.builders.host import SOCKET, file, rootless_engine, snapshot, unit
 from tests.unit.builders.judging import finding
@@ -241,6 +243,24 @@ def test_there_and_back(tree, store):
     assert [planned["actions"], planned["changed"]] == [back["actions"], back["changed"]]
     nothing = roll_back(store, 0, check=False)
     assert (nothing["changed"], nothing["transaction"], len(nothing["notices"])) == (False, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "concerned", "kept"), [(-10, True, True), (10, True, False), (-10, False, False)]
+)
+def test_the_engine_has_taken_a_file_whose_mode_alone_is_new(tmp_path, store, written, concerned, kept):
+    """Or the next daemon_config would restart it, as a chmod makes the file look younger than the engine."""
+    config, pid = tmp_path / "daemon.json", os.getpid()
+    config.write_text("{}", encoding="ascii")
+    started = processes.started(pid)
+    about = {"path": str(config), "modified": started + written, "changed": started + written}
+    store.prepare()
+    keep_in_force(
+        store,
+        {"engines": [{"pid": pid, "started": started, "config": about}, {"config": {"error": "not read"}}]},
+        [str(config)] if concerned else [],
+    )
+    assert in_force(str(config), pid, processes.start_ticks(pid), store.root / "in-force.json") is kept
 
 
 @needs_root

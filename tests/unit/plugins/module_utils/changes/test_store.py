@@ -13,8 +13,10 @@ import time
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import (
+    RESERVE_SIZE,
     StateError,
     Store,
+    give_reserve,
     read_json,
     write_json,
 )
@@ -154,3 +156,33 @@ def test_json_there_and_back(tmp_path):
     assert read_json(path) is None
     write_json(path, {"b": 1, "a": ["\u00e9"]})
     assert read_json(path) == {"a": ["\u00e9"], "b": 1}
+
+
+def test_who_holds_the_lock_clears_up_after_the_dead(store):
+    store.prepare()
+    kept = store.new({"state": "open"})
+    (store.transactions / "20261127T000000Z-001").mkdir()
+    (store.root / "staged").mkdir()
+    (store.root / "staged" / ".stage.json.abc.bulwark").write_text("half")
+    with store.locked(0):
+        assert store.folders() == [kept]
+        assert not list(store.root.rglob("*.bulwark"))
+        assert [path.name for path in store.transactions.iterdir()] == [kept.name]
+
+
+def test_room_is_kept_for_undoing(store):
+    folder = store.new({"state": "open"})
+    assert (folder / "reserve").stat().st_blocks * 512 >= RESERVE_SIZE
+    give_reserve(folder)
+    give_reserve(folder)
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+
+
+def test_a_transaction_that_finds_no_room_leaves_nothing(store, monkeypatch):
+    def refuse(*_unused):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with pytest.raises(StateError, match="changes need room there"):
+        store.new({"state": "open"})
+    assert list(store.transactions.iterdir()) == []

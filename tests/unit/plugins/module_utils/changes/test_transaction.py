@@ -193,6 +193,17 @@ def test_undo_of_what_was_undone_does_not_touch_what_came_after(store, etc):
     assert (etc / "daemon.json").read_bytes() == b"second"
 
 
+def test_what_is_written_while_undoing_is_undone_too(store, etc):
+    before = picture(etc)
+    transaction = change(store, etc)
+    transaction.undo()
+    transaction.write_file(str(etc / "daemon.json"), b"for the start alone", FRESH, OWN)
+    (etc / "old.conf").write_bytes(b"of others")
+    assert Transaction(transaction.folder).undo() == []
+    assert (etc / "old.conf").read_bytes() == b"of others"
+    assert look(etc / "daemon.json")[0] == before["daemon.json"][-2]
+
+
 def test_it_undoes_in_reverse_order(store, monkeypatch):
     seen = []
     monkeypatch.setitem(module._UNDO, "trace", lambda entry, folder: seen.append(entry["number"]))

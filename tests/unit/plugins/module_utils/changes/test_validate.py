@@ -97,6 +97,11 @@ def test_it_makes_no_account(dockerd, tmp_path, content, seen):
     assert (tmp_path / "content").read_bytes() == seen
 
 
+def test_ids_that_are_staged_are_not_missed(dockerd, tmp_path):
+    validate.validate(dockerd("exit 0"), b'{"userns-remap": "mapper"}', "26.1.5", ids_to_come=True)
+    assert (tmp_path / "content").read_bytes() == b'{"userns-remap": "root"}'
+
+
 def test_it_makes_no_account_for_a_flag_either(dockerd, tmp_path):
     validate.validate(dockerd("exit 0", "--userns-remap default"), CONTENT, "26.1.5")
     assert "--userns-remap=root --config-file" in (tmp_path / "arguments").read_text()

@@ -146,6 +146,17 @@ def test_a_file_moved_there_after_the_start_counts_although_its_time_is_old():
     assert edited_since_start(engine(config={"modified": STARTED - 100, "changed": STARTED + 100}))
 
 
+@pytest.mark.parametrize(("in_force", "later"), [(True, False), (False, True), (None, True)])
+def test_a_file_that_was_seen_to_be_taken_is_not_pending_however_young(in_force, later):
+    running = changed(edited(engine(), **{"userland-proxy": False}), {"config": {"in_force": in_force}})
+    assert edited_since_start(running) is later
+
+
+def test_what_a_reload_has_taken_can_be_told():
+    running = changed(edited(engine(), **{"userland-proxy": False}), {"config": {"in_force": True}})
+    assert effective(running, "userland-proxy") == (False, "/etc/docker/daemon.json", None)
+
+
 def test_only_what_differs_drifts():
     running = edited(engine(info={"LiveRestoreEnabled": False, "LoggingDriver": "journald"}), debug=True)
     assert [name for name, _unused in drifts(running)] == ["debug", "live-restore"]

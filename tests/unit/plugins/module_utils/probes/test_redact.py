@@ -68,6 +68,18 @@ def test_options(given: Any, kept: Any) -> None:
     assert redact.options(given) == kept
 
 
+def test_secrets() -> None:
+    found = redact.secrets(
+        {
+            "log-opts": {"splunk-token": "hunter2", "tag": "x"},
+            "registry-mirrors": ["https://u:hunter2@m", "https://n"],
+            "labels": ("password=hunter2", "a=b"),
+            "password": 1,
+        }
+    )
+    assert found == {"hunter2", "https://u:hunter2@m", "password=hunter2"}
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
