@@ -127,8 +127,8 @@ def test_the_old_settings_are_not_touched():
     ],
 )
 def test_the_same_to_dockerd(key, left, right, equal):
-    assert same(key, left, right) is equal
-    assert same(key, right, left) is equal
+    for one, other in ((left, right), (right, left)):
+        assert same(key, one, other) is equal
 
 
 def test_differences_name_the_old_and_the_new_value():
