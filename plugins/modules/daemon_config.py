@@ -253,12 +253,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     configure,
     daemon_json,
     engine_module,
-    plan,
-    result,
-    stage,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import canonical
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
 
 
@@ -291,37 +287,9 @@ def configured(module: EngineModule) -> dict[str, Any]:
     if not differs and not reasons:
         return told
     told.update(carry_out.tell(work))
-    deferred += configure.deferrals(work.plan.deferred, found.target)
-    told["diff"] = (
-        [_diff(found, planned.settings)]
-        if canonical(found.live.settings) != canonical(planned.settings)
-        else []
-    )
-    refused = applying.refusals(work, options["allow_container_stop"])
-    if refused:
-        if options["when_refused"] == "fail":
-            raise applying.Refused(result.sentence(refused), refused)
-        return {
-            **told,
-            "changed": False,
-            "actions": [],
-            "costs": [],
-            "effect": plan.NONE,
-            "refused": [*deferred, *refused],
-        }
-    if not module.check_mode:
-        stage.save(module.store, found.target.name, found.stage)
-    return told
-
-
-def _diff(found: configure.Ground, settings: Any) -> dict[str, str]:
-    path = found.target.config_path
-    return {
-        "before_header": path,
-        "after_header": path,
-        "before": daemon_json.shown(found.live.settings, found.live),
-        "after": daemon_json.shown(settings, found.staged),
-    }
+    told["refused"] = [*deferred, *configure.deferrals(work.plan.deferred, found.target)]
+    told["diff"] = configure.diff(found, planned.settings)
+    return module.staged(found, told, applying.refusals(work, options["allow_container_stop"]))
 
 
 def main() -> None:

@@ -254,14 +254,11 @@ compile_once()
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     carry_out,
-    daemon_json,
+    configure,
     engine_module,
-    plan,
     remap,
     remapping,
-    result,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import stage as staging
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
 
 
@@ -280,35 +277,14 @@ def remapped(module: EngineModule) -> dict[str, Any]:
     remapping.stage(switch, options["allow_data_switch"], options["stop_containers"])
     work = applying.job(found.target, found.stage)
     told.update(carry_out.tell(work))
-    told["costs"] = remap.costs(preflight)
-    if switch.settings != found.live.settings:
-        told["diff"] = [
-            {
-                "before_header": found.target.config_path,
-                "after_header": found.target.config_path,
-                "before": daemon_json.shown(found.live.settings, found.live),
-                "after": daemon_json.shown(switch.settings, found.staged),
-            }
-        ]
     refused = remap.refusals(
         preflight, found.target.live_restore, options["allow_data_switch"], options["stop_containers"]
     )
-    if refused:
-        if options["when_refused"] == "fail":
-            raise applying.Refused(result.sentence(refused), refused)
-        return {
-            **told,
-            "changed": False,
-            "actions": [],
-            "costs": [],
-            "effect": plan.NONE,
-            "refused": refused,
-            # What stays behind does so after a switch only.
-            "notices": [each for each in switch.notices if each not in remap.notices(preflight)],
-        }
-    if not module.check_mode:
-        staging.save(module.store, found.target.name, found.stage)
-    return told
+    told["costs"] = remap.costs(preflight)
+    told["diff"] = configure.diff(found, switch.settings)
+    if not refused:
+        told["notices"] = [*switch.notices, *remap.notices(preflight)]
+    return module.staged(found, told, refused)
 
 
 def main() -> None:

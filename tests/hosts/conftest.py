@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import docker  # type: ignore[import-untyped]
 import pytest
 
-from tests.hosts import engine, images, room
+from tests.hosts import configuring, engine, images, room
 from tests.hosts.host import Host
 
 
@@ -59,6 +59,14 @@ def shared_host(machine: docker.DockerClient, host_image: str) -> Iterator[Host]
     shared = Host.create(machine, host_image)
     yield shared
     shared.destroy()
+
+
+@pytest.fixture
+def engine_host(shared_host: Host) -> Iterator[Host]:
+    """The shared host for a test that changes its daemon.json: afterwards its engine is Debian's own again."""
+    pid = configuring.main_pid(shared_host)
+    yield shared_host
+    configuring.reset(shared_host, pid)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -31,14 +30,6 @@ from tests.hosts.states import DAEMON_JSON, rootless, rootless_docker, start_doc
 pytestmark = pytest.mark.images("bookworm", "trixie")
 
 CONSENT = "daemon_apply_allow_container_stop"
-
-
-@pytest.fixture
-def engine_host(shared_host: Host) -> Iterator[Host]:
-    """The module's host; its engine is Debian's own again after the test."""
-    pid = main_pid(shared_host)
-    yield shared_host
-    configuring.reset(shared_host, pid)
 
 
 def icc(host: Host) -> str:

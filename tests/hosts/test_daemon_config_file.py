@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,14 +36,6 @@ import array, fcntl, os, sys
 handle = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.ioctl(handle, 0x40086602, array.array("L", [0x10 if sys.argv[2] == "on" else 0]))
 """
-
-
-@pytest.fixture
-def engine_host(shared_host: Host) -> Iterator[Host]:
-    """The module's host; its engine is Debian's own again after the test."""
-    pid = main_pid(shared_host)
-    yield shared_host
-    configuring.reset(shared_host, pid)
 
 
 def test_e01_file_absent(engine_host: Host) -> None:

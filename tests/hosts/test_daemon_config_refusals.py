@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,14 +31,6 @@ from tests.hosts.states import DAEMON_JSON, SERVICE_DROP_IN, start_docker
 pytestmark = pytest.mark.images("bookworm", "trixie")
 
 COMMAND = "/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock"
-
-
-@pytest.fixture
-def engine_host(shared_host: Host) -> Iterator[Host]:
-    """The module's host; its engine is Debian's own again after the test."""
-    pid = main_pid(shared_host)
-    yield shared_host
-    configuring.reset(shared_host, pid)
 
 
 def refuses(host: Host, options: dict[str, Any], *words: str, **more: Any) -> str:

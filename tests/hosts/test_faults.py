@@ -192,7 +192,7 @@ BOTH = pytest.mark.parametrize("kind", ["stock", "live"], scope="module")
 
 
 @BOTH
-def test_35_seccomp_profile_that_is_gone_at_the_start(drill: Drill) -> None:
+def test_e35_seccomp_profile_that_is_gone_at_the_start(drill: Drill) -> None:
     drill.host.put("/srv/fault/seccomp.json", '{"defaultAction": "SCMP_ACT_ALLOW"}')
     drill.before_start("rm -f /srv/fault/seccomp.json")
     told = drill.assert_undone(drill.configure(config={"seccomp-profile": "/srv/fault/seccomp.json"}))
@@ -200,7 +200,7 @@ def test_35_seccomp_profile_that_is_gone_at_the_start(drill: Drill) -> None:
 
 
 @BOTH
-def test_30_authorization_plugin_that_is_gone_at_the_start(drill: Drill) -> None:
+def test_e30_authorization_plugin_that_is_gone_at_the_start(drill: Drill) -> None:
     drill.host.put("/usr/lib/docker/plugins/judge.spec", "unix:///run/judge.sock")
     drill.before_start("rm -f /usr/lib/docker/plugins/judge.spec")
     # It looks for the plugin again and again; the limit ends that.
@@ -343,7 +343,7 @@ def test_told_to_end_in_the_middle(drill: Drill, after: str) -> None:
 
 
 @BOTH
-def test_37_rollback_that_fails_is_made_good_later(drill: Drill) -> None:
+def test_e37_rollback_that_fails_is_made_good_later(drill: Drill) -> None:
     drill.host.put(f"{FAULT}/before", "#!/bin/sh\nexit 1\n", mode=0o755)
     told = result(drill.configure())
     assert told["failed"], told

@@ -21,7 +21,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import CommandLine
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import differences
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import canonical, differences
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
@@ -154,6 +154,21 @@ def differs(found: Ground, wish: Wish, planned: settings.Plan) -> bool:
     unsuitable = {each["key"]: each["reason"] for each in planned.skipped}
     from_live = _planned(found, found.live.settings, wish, unsuitable)
     return bool(differences(found.live.settings, from_live.settings))
+
+
+def diff(found: Ground, after: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The file before and after as `--diff` shows it, without credentials; [] where its settings stay."""
+    if canonical(found.live.settings) == canonical(after):
+        return []
+    path = found.target.config_path
+    return [
+        {
+            "before_header": path,
+            "after_header": path,
+            "before": daemon_json.shown(found.live.settings, found.live),
+            "after": daemon_json.shown(after, found.staged),
+        }
+    ]
 
 
 def pending(found: Ground, allow_container_stop: bool) -> tuple[list[str], list[dict[str, Any]]]:

@@ -8,8 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply, carry_out, configure
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import result
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    apply,
+    carry_out,
+    configure,
+    plan,
+    stage,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import result, sentence
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
@@ -77,6 +83,22 @@ class EngineModule:
         except apply.EXPECTED as problem:
             self._fail(str(problem))
         self._module.exit_json(**result(self.check_mode, **told))
+
+    def staged(
+        self, found: configure.Ground, told: dict[str, Any], refused: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """What is told when the stage has been saved, unless in check mode.
+
+        With `refused` nothing is staged: the module fails, or where `when_refused` is "skip" tells that alone.
+        """
+        if refused and self.options["when_refused"] == "fail":
+            raise apply.Refused(sentence(refused), refused)
+        if refused:
+            undone = {"changed": False, "actions": [], "costs": [], "effect": plan.NONE}
+            return {**told, **undone, "refused": [*told.get("refused", ()), *refused]}
+        if not self.check_mode:
+            stage.save(self.store, found.target.name, found.stage)
+        return told
 
     def stage_and_apply(self, work: Callable[[EngineModule], dict[str, Any]]) -> None:
         """The same for modules that stage, and apply at once where their option `apply` says so."""

@@ -118,10 +118,8 @@ def _effect(
 
 
 def is_down(target: Target) -> bool:
-    """Whether the engine ought to run and does not."""
-    return target.engine["state"] == "stopped" and (
-        target.unit.get("active") == "failed" or target.unit.get("sub") == "auto-restart"
-    )
+    """Whether the engine ought to run and does not: it has failed, or systemd is at one of its tries."""
+    return target.engine["state"] == "stopped" and (target.unit.get("active") in ("failed", "activating"))
 
 
 def costs(found: Plan) -> list[dict[str, Any]]:

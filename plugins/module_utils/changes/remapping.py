@@ -114,7 +114,7 @@ def _switch(
         raise Unfit(sentences)
     if target.answers and preflight.kind == "none" and start is not None and not _maps(target.engine):
         raise Unfit([f"{KEY} is configured and off: the range must not start at 0"])
-    return Switch(found, accounts, settings, needed, preflight, [*notices, *remap.notices(preflight)])
+    return Switch(found, accounts, settings, needed, preflight, notices)
 
 
 def stage(switch: Switch, allow_data_switch: bool, stop_containers: bool) -> None:

@@ -239,7 +239,7 @@ class _Engine:
             if targets.answers_within(self._head["socket"], 0):
                 # The container that was run for a look is none of them.
                 attempt(engine_control.sweep, self._head["socket"], self._limits.timeout)
-            target = targets.find(self._user.name if self._user else None, 3)
+            target = targets.find(self._user.name if self._user else None, 3, patience=0)
         except targets.NoTarget:
             return []
         return _noted(target.containers) if target.live_restore else []

@@ -23,6 +23,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api i
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, is_error
 
 PAUSE = 0.2
+# Three tries, after which systemd gives up by the vendors' units, take about eight seconds.
+PATIENCE = 15.0
 
 
 class NoTarget(Exception):
@@ -81,8 +83,45 @@ class Target(NamedTuple):
         return state not in ("", None, "inactive")
 
 
-def find(user: str | None, timeout: float) -> Target:
-    """The system's engine, or the rootless one of `user`. `timeout` is in seconds, for each answer. Raises NoTarget."""
+def find(user: str | None, timeout: float, patience: float = PATIENCE) -> Target:
+    """The system's engine, or the rootless one of `user`. `timeout` is in seconds, for each answer. Raises NoTarget.
+
+    An engine that is just starting gets `patience` seconds to run or to fail; what still tries then is down.
+    """
+    limit = time.monotonic() + patience
+    while True:
+        seen = _look(user)
+        if not seen.in_motion or time.monotonic() > limit:
+            break
+        time.sleep(PAUSE)
+    chosen = seen.chosen
+    if is_error(chosen["config"]):
+        raise NoTarget(
+            f"The configuration of engine {chosen['name']} cannot be read: {chosen['config']['error']}."
+        )
+    if seen.in_motion and patience:
+        chosen.update(state="stopped", pid=None, error=f"{chosen['unit']} starts again and again")
+    chosen.update(engine.ask(chosen, seen.walked, timeout, False, seen.sockets))
+    return _target(chosen["name"], chosen, seen.units, seen.accounts, user)
+
+
+class _Seen(NamedTuple):
+    """One look at the host, before the engine is asked anything."""
+
+    chosen: dict[str, Any]
+    walked: Mapping[int, processes.Process]
+    units: Mapping[str, Any]
+    accounts: Mapping[str, Any]
+    sockets: list[str]
+
+    @property
+    def in_motion(self) -> bool:
+        """Whether systemd is at a try to start it, in which its process may end at any time."""
+        unit = {} if self.chosen["user"] else self.units.get(self.chosen["unit"] or "", {})
+        return bool(unit.get("active") == "activating" or is_error(self.chosen["config"]))
+
+
+def _look(user: str | None) -> _Seen:
     walked, accounts = processes.walk(), account_probe.accounts()
     known_units = units.units(())
     try:
@@ -97,11 +136,7 @@ def find(user: str | None, timeout: float) -> Target:
             if user
             else "There is no Docker engine on this host: install one first."
         )
-    if is_error(chosen["config"]):
-        raise NoTarget(f"The configuration of engine {name} cannot be read: {chosen['config']['error']}.")
-    sockets = [each["socket"] for each in found]
-    chosen.update(engine.ask(chosen, walked, timeout, False, sockets))
-    return _target(name, chosen, known_units, accounts, user)
+    return _Seen(chosen, walked, known_units, accounts, [each["socket"] for each in found])
 
 
 def _target(
