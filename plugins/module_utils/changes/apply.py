@@ -125,8 +125,8 @@ def _done(store: Store, transaction: Transaction, work: Job, limits: Limits, beg
         stage.drop(store, target.name)
         former = target.service.state().main_pid
         starts = _concerns_new_containers(work) and _started_one(work, limits) is None
-        notices = _change(transaction, work, limits)
-        notices += _prove(store, transaction, work, limits, former)
+        _change(transaction, work, limits)
+        notices = _prove(store, transaction, work, limits, former)
         if starts:
             _prove_new_containers(work, limits)
         transaction.commit(effect=work.plan.effect)
@@ -137,7 +137,7 @@ def _done(store: Store, transaction: Transaction, work: Job, limits: Limits, beg
     return Done(transaction.id, notices)
 
 
-def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
     target, found = work.target, work.plan
     service = target.service
     # What may fail without the engine comes before what containers would feel.
@@ -161,7 +161,6 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
         if service.state().needs_reload:
             service.daemon_reload()
         service.restart(limits.timeout)
-    return []
 
 
 def _write(transaction: Transaction, work: Job, content: bytes | None) -> None:
