@@ -36,7 +36,7 @@ def authorization(case: Case) -> Found:
 def has_plugin(case: Case, name: str) -> bool:
     known = case.context.plugins
     managed = _plugins_on_disk(case) if known is None else known
-    if {_tagged(name), _tagged(f"docker.io/{name}")} & {_tagged(plugin) for plugin in managed}:
+    if _tagged(name) in map(_tagged, managed):
         return True
     spots = [
         (SOCKET_DIRECTORY, (".sock",)),
@@ -51,7 +51,9 @@ def has_plugin(case: Case, name: str) -> bool:
 
 
 def _tagged(name: str) -> str:
-    short = name[len("docker.io/") :] if name.startswith("docker.io/") else name
+    # Without the registry, which the engine leaves out of names from its default one.
+    registry, _slash, rest = name.partition("/")
+    short = rest if rest and "." in registry else name
     return short if ":" in short.rpartition("/")[2] else f"{short}:latest"
 
 

@@ -160,7 +160,7 @@ TAKEN = [
     ("builtin", {"seccomp-profile": "builtin"}, "", {"major": 26}),
     ("unconfined", {"seccomp-profile": "unconfined"}, "", {}),
     ("30 managed", {"authorization-plugins": ["a", "b/c:1"]}, "", {"plugins": ["a:latest", "b/c:1"]}),
-    ("30 untagged", {"authorization-plugins": ["docker.io/b/c:latest"]}, "", {"plugins": ["b/c"]}),
+    ("30 untagged", {"authorization-plugins": ["registry.example/b/c:latest"]}, "", {"plugins": ["b/c"]}),
     ("30 files", {"authorization-plugins": ["by-spec", "by-json", "by-socket"]}, "", {"plugins": ()}),
     ("30 engine down", {"authorization-plugins": ["on/disk"]}, "", {}),
     ("30 rootless", {"authorization-plugins": ["nosuch"]}, "", {"rootless": True}),
