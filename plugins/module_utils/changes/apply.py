@@ -33,10 +33,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     is_error,
 )
 
-# daemon.json holds no secrets that dockerd itself would keep from other accounts; CIS asks for this mode or less.
 ALLOW_CONTAINER_STOP = "daemon_apply_allow_container_stop"
 ALLOW_DATA_SWITCH = "daemon_apply_allow_data_switch"
-FRESH = atomic.Image(0o644, 0, 0, {})
 
 
 class Refused(Exception):
@@ -166,7 +164,7 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
 def _write(transaction: Transaction, work: Job, content: bytes | None) -> None:
     target = work.target
     if content is not None:
-        transaction.write_file(target.config_path, content, _fresh(target), target.owner)
+        transaction.write_file(target.config_path, content, atomic.fresh(target.owner), target.owner)
     elif work.stage.config:
         transaction.remove_file(target.config_path, target.owner)
 
@@ -196,7 +194,7 @@ def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
     document = daemon_json.read(target.config_path, targets.content(target), force=True)
     wanted = reloading.acceptable({**document.settings, "live-restore": True})
     bridge = daemon_json.render(document, wanted)
-    transaction.write_file(target.config_path, bridge or b"", _fresh(target), target.owner)
+    transaction.write_file(target.config_path, bridge or b"", atomic.fresh(target.owner), target.owner)
     transaction.note("reload")
     target.service.reload()
     if not targets.live_restore_becomes(target.engine["socket"], True, limits.timeout):
@@ -327,7 +325,3 @@ EXPECTED = (
     interruptions.Interrupted,
     rollback.StateError,
 )
-
-
-def _fresh(target: Target) -> atomic.Image:
-    return FRESH._replace(uid=target.owner[0], gid=target.owner[1])

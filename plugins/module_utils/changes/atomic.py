@@ -44,6 +44,11 @@ class Image(NamedTuple):
     times_ns: tuple[int, int] | None = None
 
 
+def fresh(owner: tuple[int, int] = (0, 0)) -> Image:
+    """What a file begins with that was not there: CIS asks for this mode or less for those of an engine."""
+    return Image(0o644, *owner, {})
+
+
 def digest(content: bytes) -> str:
     """What tells one content from another in the journal."""
     return hashlib.sha256(content).hexdigest()

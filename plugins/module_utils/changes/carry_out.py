@@ -47,15 +47,14 @@ def apply_staged(store: Store, user: str | None, limits: Limits, consents: Conse
     The caller holds the lock. Raises Refused, Failed, and Unfit, before which nothing is written.
     """
     target = targets.find(user, limits.timeout)
-    content = targets.content(target)
-    staged = stage.load(store, target.name, None if content is None else atomic.digest(content))
+    staged = stage.load(store, target.name, stage.base_of(targets.content(target)))
     if staged.dropped:
         stage.drop(store, target.name)
         raise StateError(
             f"What was staged for engine {target.name} is dropped: {staged.dropped}; run the play again."
         )
     if not staged and plan.is_down(target):
-        staged.restart_for(f"{target.service.unit} is {target.unit['active']} ({target.unit['result']})")
+        staged.restart_for(plan.why_down(target))
     if not staged:
         return {}
     try:
@@ -177,13 +176,7 @@ def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
     config = atomic.real(target.config_path)
     for entry in reversed(found.entries):
         if entry["kind"] == "file" and entry["path"] == config:
-            before = found.before(entry)
-            now = targets.content(target)
-            staged.config = {
-                "path": target.config_path,
-                "base": None if now is None else atomic.digest(now),
-                "content": None if before is None else before.decode(),
-            }
+            staged.write_config(target.config_path, targets.content(target), found.before(entry))
         elif entry["kind"] == "file" and entry["path"] in _KEPT:
             left.append(f"{entry['path']} keeps its new range: data on disk may bear its ids")
         elif entry["kind"] == "file":

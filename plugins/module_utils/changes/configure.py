@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     apply,
-    atomic,
     checks,
     command_line,
     daemon_json,
@@ -53,7 +52,7 @@ class Ground(NamedTuple):
     @property
     def base(self) -> str | None:
         """The digest of the file as it is."""
-        return None if self.live.content is None else atomic.digest(self.live.content)
+        return stage.base_of(self.live.content)
 
 
 class Wish(NamedTuple):
@@ -143,8 +142,7 @@ def put(found: Ground, content: bytes | None) -> None:
     if content == found.live.content:
         found.stage.config = None
     else:
-        text = None if content is None else content.decode()
-        found.stage.config = {"path": found.target.config_path, "base": found.base, "content": text}
+        found.stage.write_config(found.target.config_path, found.live.content, content)
 
 
 def differs(found: Ground, wish: Wish, planned: settings.Plan) -> bool:
@@ -175,7 +173,7 @@ def pending(found: Ground, allow_container_stop: bool) -> tuple[list[str], list[
     """Why the engine has to restart although its file is right, and what of that needs consent."""
     target = found.target
     if plan.is_down(target):
-        return [f"{target.service.unit} is {target.unit['active']} ({target.unit['result']})"], []
+        return [plan.why_down(target)], []
     if not target.answers:
         return [], []
     try:

@@ -14,6 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import in_f
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+    ROLLED_BACK,
     Transaction,
     last_committed,
     prune,
@@ -375,8 +376,7 @@ def _restricted(found: Plan, transaction: str | None, notices: Iterable[str]) ->
 def _rolled_back(transaction: Transaction | None, before: list[str], notices: list[str]) -> dict[str, Any]:
     if transaction is None:
         return _result([], [], [], [*notices, "There is no change of the engines' files to undo."], None)
-    undone = transaction.manifest.get("undone", False)
-    after = _lines(transaction, not undone)
+    after = _lines(transaction, transaction.state != ROLLED_BACK)
     actions = [f"{line.partition(' ')[0]}: as before" for line in after if line not in before]
     return _result(before, after, actions, notices, transaction.id)
 

@@ -122,6 +122,11 @@ def is_down(target: Target) -> bool:
     return target.engine["state"] == "stopped" and (target.unit.get("active") in ("failed", "activating"))
 
 
+def why_down(target: Target) -> str:
+    """How systemd has the unit of an engine that is down, as the reason of a restart."""
+    return f"{target.service.unit} is {target.unit['active']} ({target.unit['result']})"
+
+
 def costs(found: Plan) -> list[dict[str, Any]]:
     """What the plan costs, each as {kind, message, subjects}."""
     if not found.stopped:

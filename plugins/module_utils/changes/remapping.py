@@ -35,7 +35,6 @@ class Switch(NamedTuple):
     """What a wish means on this host: the settings to write, the steps before, and what the switch costs."""
 
     ground: Ground
-    accounts: Mapping[str, Any]
     settings: dict[str, Any]
     steps: list[dict[str, Any]]
     preflight: Preflight
@@ -76,7 +75,7 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
         for kind in steps.SUBID_FILES
     }
     settings = {**found.staged.settings, KEY: value}
-    return _switch(found, accounts, settings, needed, starts["uid"], starts["gid"], timeout, wished.notices)
+    return _switch(found, settings, needed, starts["uid"], starts["gid"], timeout, wished.notices)
 
 
 def switch_off(store: Store, timeout: float) -> Switch:
@@ -85,12 +84,11 @@ def switch_off(store: Store, timeout: float) -> Switch:
     if KEY in found.command.flags:
         raise Unfit([f"{KEY} is a flag in {found.command.source(KEY)}: take it out there"])
     settings = {key: value for key, value in found.staged.settings.items() if key != KEY}
-    return _switch(found, found.target.accounts, settings, [], None, None, timeout, [])
+    return _switch(found, settings, [], None, None, timeout, [])
 
 
 def _switch(
     found: Ground,
-    accounts: Mapping[str, Any],
     settings: dict[str, Any],
     needed: list[dict[str, Any]],
     start: int | None,
@@ -114,7 +112,7 @@ def _switch(
         raise Unfit(sentences)
     if target.answers and preflight.kind == "none" and start is not None and not _maps(target.engine):
         raise Unfit([f"{KEY} is configured and off: the range must not start at 0"])
-    return Switch(found, accounts, settings, needed, preflight, notices)
+    return Switch(found, settings, needed, preflight, notices)
 
 
 def stage(switch: Switch, allow_data_switch: bool, stop_containers: bool) -> None:

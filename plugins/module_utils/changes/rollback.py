@@ -38,7 +38,6 @@ __all__ = ["ServiceError", "StateError", "remember", "resolve", "roll_back"]
 
 # Seconds by which two readings of one start may differ.
 _CLOCK_GRACE = 2
-_FRESH = atomic.Image(0o644, 0, 0, {})
 
 
 def remember(transaction: Transaction, target: Target) -> None:
@@ -282,8 +281,8 @@ class _Engine:
     def _write(self, settings: Mapping[str, Any]) -> None:
         document = daemon_json.read(self._head["config"], None)
         content = daemon_json.render(document, settings) or b""
-        fresh = _FRESH._replace(uid=self._owner()[0], gid=self._owner()[1])
-        self._transaction.write_file(self._head["config"], content, fresh, self._owner(), in_place=True)
+        owner = self._owner()
+        self._transaction.write_file(self._head["config"], content, atomic.fresh(owner), owner, in_place=True)
 
     def _owner(self) -> tuple[int, int]:
         return (self._user.uid, self._user.gid) if self._user else (0, 0)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import digest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import (
     StateError,
     Store,
@@ -50,6 +51,11 @@ class Stage:
     def __bool__(self) -> bool:
         return bool(self.config or self.steps or self.reasons)
 
+    def write_config(self, path: str, now: bytes | None, content: bytes | None) -> None:
+        """The configuration file, which holds `now`, is to hold `content`; None: there is none."""
+        text = None if content is None else content.decode()
+        self.config = {"path": path, "base": base_of(now), "content": text}
+
     def put(self, step: Step) -> None:
         """Add a step, in the place of the one of the same kind about the same thing."""
         same = [
@@ -66,6 +72,11 @@ class Stage:
         """The engine has to restart, for that reason."""
         if reason not in self.reasons:
             self.reasons.append(reason)
+
+
+def base_of(content: bytes | None) -> str | None:
+    """By what a stage knows the file again that it was made of."""
+    return None if content is None else digest(content)
 
 
 def load(store: Store, engine: str, base: str | None) -> Stage:

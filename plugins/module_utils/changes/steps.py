@@ -15,7 +15,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import atom
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
 
 SUBID_FILES = {"uid": "/etc/subuid", "gid": "/etc/subgid"}
-_ROOT_FILE = atomic.Image(0o644, 0, 0, {})
 # What the tools of shadow wait for each other (15 s), and then some.
 _LOCK_SECONDS = 20
 
@@ -60,14 +59,14 @@ def _subids(step: dict[str, Any], transaction: Transaction) -> None:
             found = atomic.look(atomic.real(path))
             text = found[0].decode("utf-8", "surrogateescape") if found else None
             added = subids.added(text, step["key"], step["start"], step["count"])
-            transaction.write_file(path, added.encode("utf-8", "surrogateescape"), _ROOT_FILE)
+            transaction.write_file(path, added.encode("utf-8", "surrogateescape"), atomic.fresh())
 
 
 def _file(step: dict[str, Any], transaction: Transaction) -> None:
     if step["content"] is None:
         transaction.remove_file(step["key"])
     else:
-        transaction.write_file(step["key"], step["content"].encode(), _ROOT_FILE)
+        transaction.write_file(step["key"], step["content"].encode(), atomic.fresh())
 
 
 @contextlib.contextmanager
