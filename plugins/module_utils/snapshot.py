@@ -21,6 +21,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     host,
     hosts_access,
     listeners,
+    nested_engines,
     packages,
     paths,
     processes,
@@ -45,6 +46,7 @@ def take(timeout: float, updates: bool = False, image_content: bool = False) -> 
     known_engines = [] if is_error(found) else found
     engine.ask_all(known_engines, walked, timeout, image_content)
     container_listeners(known_engines)
+    nested_engines.nested_engines(known_engines, walked, timeout)
     listening = attempt(listeners.listeners, known_units, walked, known_engines, packages.owners)
     for each in known_engines:
         each["endpoints"] = (

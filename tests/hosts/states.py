@@ -38,6 +38,15 @@ rm -f /root/ca-key.pem /root/request.pem ca.srl
 chmod 0444 ca.pem cert.pem
 """
 
+_LISTENS = """
+for try in $(seq 100); do
+    docker logs "$1" 2>&1 | grep -q 'API listen on' && exit
+    sleep 0.1
+done
+docker logs "$1"
+exit 1
+"""
+
 # As the manual of rootless mode tells to install it; the test hosts' kernel gives it no packet filter.
 _ROOTLESS = """
 set -e
@@ -54,11 +63,16 @@ def start_docker(
 ) -> None:
     """Restarts the engine with that daemon.json (data or text), and with `flags` as its whole command line."""
     if settings is not None:
-        host.put(DAEMON_JSON, settings if isinstance(settings, str) else json.dumps(settings))
+        host.put(DAEMON_JSON, settings if isinstance(settings, str) else as_text(settings))
     if flags is not None:
         host.put(SERVICE_DROP_IN, f"[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd {flags}\n")
         host.run("systemctl daemon-reload")
     host.restart_docker()
+
+
+def as_text(settings: Mapping[str, Any]) -> str:
+    """What daemon.json holds with those settings."""
+    return json.dumps(settings)
 
 
 def reset_docker(host: Host) -> None:
@@ -78,6 +92,27 @@ def certificates(host: Host) -> dict[str, Any]:
         "tlscert": f"{TLS}/cert.pem",
         "tlskey": f"{TLS}/key.pem",
     }
+
+
+def nested_engine(host: Host, name: str, network: str, *flags: str) -> None:
+    """An engine that runs in a container of that name, with TLS as its /certs; back when it listens.
+
+    It is the host's own dockerd, which shares the host's containerd and starts no containers.
+    """
+    libraries = [f"--volume=/usr{path}:{path}:ro" for path in ("/lib", "/lib64")]
+    shared = [
+        "--volume=/usr:/usr:ro",
+        "--volume=/run/containerd:/run/containerd",
+        f"--volume={TLS}:/certs:ro",
+    ]
+    rights = ["--cap-add=SYS_ADMIN", "--cap-add=NET_ADMIN", "--security-opt=seccomp=unconfined"]
+    host.docker(
+        "run", "--detach", "--name", name, "--network", network, "--volume=/data", *rights, *shared, *libraries,
+        "busybox:test", "/usr/sbin/dockerd", "--bridge=none", "--iptables=false", "--storage-driver=vfs",
+        "--data-root=/data", "--containerd=/run/containerd/containerd.sock",
+        f"--containerd-namespace={name}", f"--containerd-plugins-namespace={name}-plugins", *flags,
+    )  # fmt: skip
+    host.run(["sh", "-c", _LISTENS, "sh", name])
 
 
 def rootless(host: Host, settings: Mapping[str, Any] | None = None) -> None:

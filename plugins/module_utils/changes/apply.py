@@ -14,11 +14,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     engine_control,
     in_force,
     interruptions,
+    listening,
     plan,
     reloading,
     rollback,
     stage,
     steps,
+    transport,
     verify,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
@@ -56,12 +58,14 @@ class Failed(Exception):
 
 
 class Job(NamedTuple):
-    """A stage with what it means for its engine: `before` and `after` are daemon.json as settings."""
+    """A stage with what it means for its engine: `before` and `after` are daemon.json as settings, `content` is its
+    text after."""
 
     target: Target
     stage: Stage
     before: Mapping[str, Any] | None
     after: Mapping[str, Any]
+    content: bytes | None
     plan: plan.Plan
 
 
@@ -81,10 +85,11 @@ def job(target: Target, staged: Stage) -> Job:
         before = None
     after = before or {}
     if staged.config:
-        after = daemon_json.read(target.config_path, encoded(staged), force=True).settings
+        content = encoded(staged)
+        after = daemon_json.read(target.config_path, content, force=True).settings
     stops, bridge = (staged.consents.get(name, False) for name in ("stop_containers", "bridge"))
     found = plan.plan(target, before, after, staged.reasons, stops, bridge)
-    return Job(target, staged, before, after, found)
+    return Job(target, staged, before, after, content, found)
 
 
 def encoded(staged: Stage) -> bytes | None:
@@ -124,13 +129,13 @@ def _done(store: Store, transaction: Transaction, work: Job, limits: Limits, beg
         former = target.service.state().main_pid
         starts = _concerns_new_containers(work) and _started_one(work, limits) is None
         _change(transaction, work, limits)
-        notices = _prove(store, transaction, work, limits, former)
-        if starts:
-            _prove_new_containers(work, limits)
+        notices = _prove(store, transaction, work, limits, former, starts)
         transaction.commit(effect=work.plan.effect)
     except Exception as problem:
         with interruptions.held_off():
             raise _undone(transaction, target, limits, problem, began) from problem
+    finally:
+        listening.discard(work.stage.proof)
     prune(store)
     return Done(transaction.id, notices)
 
@@ -140,6 +145,8 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
     service = target.service
     # What may fail without the engine comes before what containers would feel.
     steps.wait_for_locks(work.stage.steps)
+    if found.effect == plan.NONE:
+        _close_alone(transaction, work)
     for step in work.stage.steps:
         steps.perform(step, transaction)
     stops_them = work.stage.consents.get("stop_containers")
@@ -150,28 +157,63 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
             engine_control.stop(target.engine["socket"], [each.id for each in found.stopped])
     if found.live_restore_first:
         _live_restore(transaction, work, limits)
-    _write(transaction, work, _with_live_restore(work, True) if found.bridge else encoded(work.stage))
+    if work.stage.config or found.live_restore_first or found.bridge:
+        _write(transaction, work, _with_live_restore(work, True) if found.bridge else work.content)
     if found.effect == plan.RELOAD:
         transaction.note("reload")
         service.reload()
     elif found.effect == plan.RESTART:
-        transaction.note("restart")
-        if service.state().needs_reload:
-            service.daemon_reload()
-        service.restart(limits.timeout)
+        _restart(transaction, work, limits)
+    else:
+        _open_alone(work)
+
+
+def _close_alone(transaction: Transaction, work: Job) -> None:
+    """The service does not run, and the next client of an open socket would start it, with half of the files too."""
+    opened, closed = _sockets(work.stage)
+    if opened or closed:
+        service = work.target.service
+        active = [each for each in (*closed, *opened) if service.is_active(each)]
+        transaction.note("sockets", opened=opened, closed=closed, active=active)
+        service.close(active)
+
+
+def _open_alone(work: Job) -> None:
+    if work.stage.sockets:
+        work.target.service.daemon_reload()
+        work.target.service.open(_sockets(work.stage)[0])
+
+
+def _sockets(staged: Stage) -> tuple[list[str], list[str]]:
+    """Those to open, and those to close."""
+    opened = sorted(unit for unit, wanted in staged.sockets.items() if wanted)
+    return opened, sorted(set(staged.sockets) - set(opened))
+
+
+def _restart(transaction: Transaction, work: Job, limits: Limits) -> None:
+    service = work.target.service
+    transaction.note("restart")
+    opened, closed = _sockets(work.stage)
+    if opened or closed:
+        transaction.note("sockets", opened=opened, closed=closed)
+        # What the service itself wants opens with its start, in the same order to systemd.
+        service.close([*closed, *(unit for unit in opened if unit == transport.UNIT)])
+    if opened or closed or service.state().needs_reload:
+        service.daemon_reload()
+    service.restart(limits.timeout, opened)
 
 
 def _write(transaction: Transaction, work: Job, content: bytes | None) -> None:
     target = work.target
     if content is not None:
         transaction.write_file(target.config_path, content, atomic.fresh(target.owner), target.owner)
-    elif work.stage.config:
+    else:
         transaction.remove_file(target.config_path, target.owner)
 
 
 def _with_live_restore(work: Job, value: bool) -> bytes:
     """The new daemon.json with live-restore, which it does not have."""
-    document = daemon_json.read(work.target.config_path, encoded(work.stage), force=True)
+    document = daemon_json.read(work.target.config_path, work.content, force=True)
     wanted = {**work.after, "live-restore": value}
     # It is reloaded when it says that live-restore is off.
     return daemon_json.render(document, wanted if value else reloading.acceptable(wanted)) or b""
@@ -180,12 +222,13 @@ def _with_live_restore(work: Job, value: bool) -> bytes:
 def _end_of_bridge(transaction: Transaction, work: Job, limits: Limits) -> None:
     """The containers have outlived the restart; a reload that says so switches live-restore off, a missing key would
     not."""
+    transaction.note("let_go")
     _write(transaction, work, _with_live_restore(work, False))
     transaction.note("reload")
     work.target.service.reload()
     if not targets.live_restore_becomes(work.target.engine["socket"], False, limits.timeout):
         raise Unwell("live-restore could not be switched off by a reload")
-    _write(transaction, work, encoded(work.stage))
+    _write(transaction, work, work.content)
 
 
 def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
@@ -204,7 +247,9 @@ def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
         )
 
 
-def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits, former: int) -> list[str]:
+def _prove(
+    store: Store, transaction: Transaction, work: Job, limits: Limits, former: int, starts: bool
+) -> list[str]:
     """The engine is well; returns what the user should know all the same."""
     target, found = work.target, work.plan
     if found.effect == plan.NONE:
@@ -217,8 +262,6 @@ def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits, fo
     pid = verify.healthy(target.service, target.engine["socket"], limits)
     if found.effect == plan.RELOAD and pid != former:
         raise Unwell(f"{target.service.unit} ended when it was reloaded")
-    if found.bridge:
-        _end_of_bridge(transaction, work, limits)
     notices = _start_again(transaction, work, limits)
     after = verify.containers(
         target.user.name if target.user else None,
@@ -228,6 +271,13 @@ def _prove(store: Store, transaction: Transaction, work: Job, limits: Limits, fo
     )
     _wait_for_settings(after, work, limits)
     _remap(after, work, limits)
+    if work.stage.proof:
+        notices += listening.prove(work.stage.proof, after, limits.timeout)
+    if starts:
+        _prove_new_containers(work, limits)
+    # Not before all is proved: undoing would end the containers.
+    if found.bridge:
+        _end_of_bridge(transaction, work, limits)
     _record(store, after)
     if found.deferred:
         notices.append(

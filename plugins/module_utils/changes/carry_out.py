@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
@@ -11,6 +12,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     atomic,
     checks,
     configure,
+    listening,
     plan,
     rollback,
     stage,
@@ -62,6 +64,7 @@ def apply_staged(store: Store, user: str | None, limits: Limits, consents: Conse
     except (Refused, configure.Unfit):
         # Refused once, it must not lie there to be applied by a later play.
         stage.drop(store, target.name)
+        listening.discard(staged.proof)
         raise
 
 
@@ -133,7 +136,7 @@ def _carried_out(
 
 def _check(work: apply.Job) -> None:
     """Once more, as time has passed since it was staged: nothing may be written that would not start."""
-    found = configure.seen(work.target)
+    found = configure.with_stage(configure.seen(work.target), work.stage)
     allowed = work.stage.consents.get("allow_data_switch", False)
     problems = checks.problems(work.after, found.command, configure.context(found, allowed))
     if problems:
@@ -145,8 +148,11 @@ def _check(work: apply.Job) -> None:
 
 def tell(work: apply.Job) -> dict[str, Any]:
     """What the job does, as a module's result tells."""
-    actions = [_STEPS[step["step"]].format(**step) for step in work.stage.steps]
+    actions = [_action(step) for step in work.stage.steps]
     actions += option_changes(work.before or {}, work.after)
+    actions += [
+        f"{'open' if opened else 'close'} {unit}" for unit, opened in sorted(work.stage.sockets.items())
+    ]
     service = work.target.service.unit
     if work.plan.live_restore_first:
         actions.append(
@@ -165,9 +171,20 @@ def tell(work: apply.Job) -> dict[str, Any]:
 
 _STEPS = {
     "account": "create the system account {key}",
+    "enablement": "{order} {key}",
+    "file": "{order} {key}",
+    "install": "write {key} from {source}",
+    "permissions": "give {key} to root with mode {mode:04o}",
     "subids": "give {key} the subordinate ids {start}:{count}",
-    "file": "write {key}",
 }
+
+
+def _action(step: Mapping[str, Any]) -> str:
+    orders = {
+        "enablement": "enable" if step.get("enabled") else "disable",
+        "file": "remove" if step.get("content") is None else "write",
+    }
+    return _STEPS[step["step"]].format(**step, order=orders.get(step["step"]))
 
 
 def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
@@ -184,7 +201,19 @@ def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
             staged.put(steps.file(entry["path"], None if before is None else before.decode()))
         elif entry["kind"] == "account":
             left.append(f"account {entry['name']} stays")
-    if not staged and any(entry["kind"] == "restart" for entry in found.entries):
+        elif entry["kind"] == "enablement":
+            staged.put(steps.enablement(entry["unit"], entry["before"]))
+        elif entry["kind"] == "sockets":
+            # One that was open before is opened anew, at its former address.
+            former = found.notes("engine")[0]["sockets"]
+            staged.sockets.update({unit: unit in former for unit in entry["opened"]})
+            staged.sockets.update(dict.fromkeys(entry["closed"], True))
+        elif entry["kind"] == "permissions":
+            left.append(f"{entry['path']} keeps its mode {entry['after'][2]:04o}")
+    restarted = any(entry["kind"] == "restart" for entry in found.entries)
+    if staged.steps and restarted:
+        staged.restart_for("what is undone took one too")
+    elif not staged and restarted:
         # It was a restart alone, which nothing undoes.
         left.append("a restart is not undone")
     return staged, left

@@ -75,9 +75,13 @@ def tls(case: Case) -> Found:
                 f"{case.path} switches TLS on without {key}, and dockerd does not start then; set {key} to the "
                 "path of the file",
             )
-        elif isinstance(path, str) and path and not case.context.place(path).is_file():
+        elif isinstance(path, str) and path and not _will_be_there(case, path):
             yield Problem(
                 key,
                 f"{key} names {path}, which is no file, and dockerd does not start without it; lay the file "
                 f"there first, or correct {key}",
             )
+
+
+def _will_be_there(case: Case, path: str) -> bool:
+    return path in case.context.coming or case.context.place(path).is_file()

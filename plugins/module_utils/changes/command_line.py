@@ -50,6 +50,7 @@ class CommandLine:
     starts        the file of each ExecStart= that counts; systemd refuses a service with two
     missing       environment files that are not optional and not there: the unit fails to start
     unset         variables that the command names and nothing sets
+    text          the value of the ExecStart= that counts, as its file has it
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class CommandLine:
         missing: tuple[str, ...] = (),
         unset: tuple[str, ...] = (),
         default_config: str = DEFAULT_CONFIG,
+        text: str = "",
     ) -> None:
         self.words = words
         self.starts = starts
         self.missing = missing
         self.unset = unset
         self._default_config = default_config
+        self.text = text
 
     @cached_property
     def _arguments_at(self) -> int:
@@ -119,26 +122,38 @@ class CommandLine:
 
 
 def read(
-    unit: Mapping[str, Any], root: Path = Path("/"), default_config: str = DEFAULT_CONFIG
+    unit: Mapping[str, Any],
+    root: Path = Path("/"),
+    default_config: str = DEFAULT_CONFIG,
+    drop_ins: Mapping[str, str | None] | None = None,
 ) -> CommandLine:
     """The command of a unit as `units.units()` shows it, from its fragment and drop-ins as they lie there now.
 
-    `root` is the directory that stands for `/`. Raises Unreadable when one of the files cannot be read.
+    `root` is the directory that stands for `/`. `drop_ins` are those that are about to be written with their text, or
+    to be removed (None). Raises Unreadable when one of the files cannot be read.
     """
-    service = _Service(root)
-    for file in filter(None, (unit.get("fragment"), *(unit.get("drop_ins") or ()))):
+    texts = dict(drop_ins or {})
+    service = _Service(root, texts)
+    files = [file for file in unit.get("drop_ins") or () if file not in texts]
+    files += [file for file, text in texts.items() if text is not None]
+    if texts:
+        # As systemd does, whatever directory they lie in.
+        files.sort(key=posixpath.basename)
+    for file in filter(None, (unit.get("fragment"), *files)):
         service.take(file)
     expansion = _Expansion(service)
     words = tuple(expansion.words())
     missing = tuple(service.missing)
     starts = tuple(start.file for start in service.starts)
-    return CommandLine(words, starts, missing, tuple(expansion.unset), default_config)
+    text = service.starts[-1].text if service.starts else ""
+    return CommandLine(words, starts, missing, tuple(expansion.unset), default_config, text)
 
 
 class _Start(NamedTuple):
-    """One ExecStart=, its words without the prefixes of the program."""
+    """One ExecStart=, as it stands there, and its words without the prefixes of the program."""
 
     file: str
+    text: str
     prefixes: str
     words: list[str]
 
@@ -155,8 +170,9 @@ def _command(text: str) -> tuple[str, list[str]]:
 class _Service:
     """What the files of a unit say about its command."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, texts: Mapping[str, str | None]) -> None:
         self._root = root
+        self._texts = texts
         self.starts: list[_Start] = []
         self._assigned: list[tuple[str, str]] = []
         self._files: list[str] = []
@@ -178,7 +194,7 @@ class _Service:
             return
         # systemd ignores a line with an open quote.
         with contextlib.suppress(ValueError):
-            self.starts.append(_Start(file, *_command(value)))
+            self.starts.append(_Start(file, value, *_command(value)))
 
     def _environment(self, file: str, value: str) -> None:
         if value:
@@ -226,6 +242,8 @@ class _Service:
         return [f"/{Path(match).relative_to(self._root)}" for match in found]
 
     def _text(self, path: str) -> str | None:
+        if self._texts.get(path) is not None:
+            return self._texts[path]
         place = self._root / path.lstrip("/")
         # The file of a masked unit.
         return "" if place.resolve() == Path(os.devnull) else reading.text(place)
@@ -243,7 +261,7 @@ class _Expansion:
     def words(self) -> Iterator[Word]:
         if not self._starts:
             return
-        file, prefixes, words = self._starts[-1]
+        file, _unused, prefixes, words = self._starts[-1]
         for place, word in enumerate(words):
             if place == 0 or ":" in prefixes:
                 yield Word(word, Source(file))

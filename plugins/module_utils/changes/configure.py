@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
@@ -16,6 +18,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     plan,
     settings,
     stage,
+    steps,
+    transport,
     validate,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
@@ -70,10 +74,18 @@ def ground(store: Store, user: str | None, timeout: float, force: bool) -> Groun
     """Look at the host. Raises NoTarget, Unreadable, Unsound, StateError, and Unfit for a unit that cannot start."""
     found = seen(targets.find(user, timeout), force)
     known = stage.load(store, found.target.name, found.base)
-    if not known.config:
-        return found._replace(stage=known)
-    staged = daemon_json.read(found.target.config_path, apply.encoded(known), force)
-    return found._replace(stage=known, staged=staged)
+    return with_stage(found, known, force)
+
+
+def with_stage(found: Ground, known: Stage, force: bool = True) -> Ground:
+    """The same with that stage: its file, and the command that its drop-ins lead to."""
+    target = found.target
+    staged = daemon_json.read(target.config_path, apply.encoded(known), force) if known.config else found.live
+    drop_ins = steps.drop_ins(known.steps, target.service.unit)
+    command = found.command
+    if drop_ins:
+        command = command_line.read(target.unit, default_config=target.config_path, drop_ins=drop_ins)
+    return found._replace(stage=known, staged=staged, command=command)
 
 
 def seen(target: Target, force: bool = True) -> Ground:
@@ -124,6 +136,7 @@ def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
         rootless=found.target.user is not None,
         allow_data_switch=allow_data_switch,
         hard_limits=hard_limits.of(engine["pid"]) if engine["pid"] else {},
+        coming=[step["key"] for step in found.stage.steps if step["step"] == "install"],
     )
 
 
@@ -132,9 +145,28 @@ def check_with_dockerd(found: Ground, content: bytes | None, ids_to_come: bool =
 
     `ids_to_come`: the account of userns-remap, or its subordinate ids, are staged.
     """
-    message = validate.validate(found.command, content or b"{}", found.version, ids_to_come)
+    shown = _with_sources(found, content or b"{}")
+    message = validate.validate(found.command, shown, found.version, ids_to_come)
     if message:
         raise Unfit([f"{found.target.config_path}: dockerd refuses it: {message}"])
+
+
+def _with_sources(found: Ground, content: bytes) -> bytes:
+    """The file with the places where certificates lie that come to theirs with the change: dockerd loads them to
+    validate (since 23.0). Those that are still to be made are left out."""
+    coming = {step["key"]: step["source"] for step in found.stage.steps if step["step"] == "install"}
+    if not coming:
+        return content
+    settings = dict(daemon_json.read(found.target.config_path, content, force=True).settings)
+    for key in transport.KEYS:
+        source = coming.get(settings.get(key))
+        if source and Path(source).is_file():
+            settings[key] = source
+        elif source:
+            return json.dumps(
+                {name: settings[name] for name in settings if name not in transport.KEYS}
+            ).encode()
+    return json.dumps(settings).encode()
 
 
 def put(found: Ground, content: bytes | None) -> None:

@@ -33,6 +33,7 @@ class Context(NamedTuple):
     rootless           whether it is a user's own
     allow_data_switch  whether the user agreed to a data root that holds other data
     hard_limits        the engine's own limits by the names of ulimits, {} where it may raise them
+    coming             files that are laid before the engine starts
     root               the directory that stands for `/`
     """
 
@@ -44,6 +45,7 @@ class Context(NamedTuple):
     rootless: bool = False
     allow_data_switch: bool = False
     hard_limits: Mapping[str, int] = {}
+    coming: Collection[str] = ()
     root: Path = Path("/")
 
     def before(self, major: int) -> bool:

@@ -80,6 +80,7 @@ def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
     engine = _Engine(transaction, heads[0], limits)
     left, trouble = [], None
     engine.halt_unless_untouched()
+    engine.close_alone()
     try:
         # The configuration comes back when the engine has taken from it what it must be told to let go.
         left = transaction.undo(but=engine.config if engine.ran else None)
@@ -90,6 +91,8 @@ def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
         left = [*left, *engine.bring_back()]
     elif transaction.notes("restart"):
         engine.let_down()
+    elif transaction.notes("sockets"):
+        engine.open_alone()
     if trouble:
         raise trouble
     return _closed(transaction, left)
@@ -112,6 +115,8 @@ class _Engine:
         self._limits = limits
         self._user = User(*head["user"]) if head["user"] else None
         self._service = Service(head["unit"], head["sockets"], self._user)
+        # Socket units that the change has opened: left open, the next client would start the service.
+        self._opened = [unit for note in transaction.notes("sockets") for unit in note["opened"]]
         # Those that the engine would leave behind running, should it end now: as the head has them.
         self._now: list[dict[str, Any]] = []
 
@@ -128,8 +133,19 @@ class _Engine:
 
     def let_down(self) -> None:
         """It did not run before: it does not after."""
-        self._service.stop()
+        self._service.stop([each for each in self._opened if self._service.is_active(each)])
         self._service.reset_failed()
+
+    def close_alone(self) -> None:
+        """The change has opened sockets of a service that does not run."""
+        if not self.ran and not self._transaction.notes("restart"):
+            self._service.close([each for each in self._opened if self._service.is_active(each)])
+
+    def open_alone(self) -> None:
+        """The sockets of a service that does not run are open as they were."""
+        self._service.daemon_reload()
+        for note in self._transaction.notes("sockets"):
+            self._service.open(note["active"])
 
     def halt_unless_untouched(self) -> None:
         """Nothing starts it while its files change: systemd tries again by itself, and without live-restore in the
@@ -137,8 +153,18 @@ class _Engine:
         # One that hangs in its start is killed after systemd's own time limit.
         with contextlib.suppress(ServiceError):
             if self.ran and not self._is_untouched():
+                if self._transaction.notes("let_go"):
+                    self._hold_on()
                 self._now = self._running_now()
-                self._service.stop()
+                self._service.stop(self._opened)
+
+    def _hold_on(self) -> None:
+        """The change had live-restore on for its restart alone, and off again: off, the engine ends its containers."""
+        with contextlib.suppress(ServiceError, atomic.Unwritable, daemon_json.Unsound):
+            settings = daemon_json.read(self._head["config"], self._content(), force=True).settings
+            self._write(reloading.acceptable({**settings, "live-restore": True}))
+            self._service.reload()
+            targets.live_restore_becomes(self._head["socket"], True, self._limits.timeout)
 
     def bring_back(self) -> list[str]:
         """It runs with its former settings, and its containers do. What was left of its configuration is told."""
@@ -164,6 +190,9 @@ class _Engine:
         known = [self._head, *self._transaction.notes("started")]
         pids = [each["pid"] for each in known if _is_same(each["pid"], each["started"])]
         if state.active != "active" or not pids or (self._user is None and state.main_pid not in pids):
+            return False
+        # One that was closed opens only while the service does not run.
+        if not all(map(self._service.is_active, self._service.sockets)):
             return False
         return targets.answers_within(self._head["socket"], 3)
 
@@ -193,7 +222,7 @@ class _Engine:
     def _stop(self) -> None:
         # One that hangs in its start is killed after systemd's own time limit.
         with contextlib.suppress(ServiceError):
-            self._service.stop()
+            self._service.stop(self._opened)
 
     def _start_with_live_restore(self) -> None:
         """The containers run on only because live-restore was switched on for the change; started without it, the

@@ -96,34 +96,64 @@ class Service:
         """Send the engine its SIGHUP. That it was sent says nothing: a broken file is a line in the journal only."""
         self._call(SECONDS, "reload", self.unit)
 
-    def restart(self, seconds: float) -> None:
-        """Stop and start, at most `seconds` for the start.
+    def restart(self, seconds: float, opened: Sequence[str] = ()) -> None:
+        """Stop and start, at most `seconds` for the start; the socket units `opened` open, or open anew, in between.
 
         One order to systemd, so that the engine starts again even if this run is killed meanwhile. The start limit
         counts successful starts too, three a minute: it is reset before.
         """
         former, limit = self.state().main_pid, time.monotonic() + STOP_SECONDS
         self.reset_failed()
-        self._call(SECONDS, "restart", "--no-block", self.unit)
+        # A socket unit does not open while its service runs. Named after the service it waits for the end of that, as
+        # it is ordered before it; named first, it is refused at once (seen on systemd 252 and 257). One that the
+        # service wants is part of the same order.
+        self._call(SECONDS, "restart", "--no-block", self.unit, *opened)
         while former and self.state().main_pid == former:
             if time.monotonic() > limit:
                 raise ServiceError(f"{self.unit} did not stop within {STOP_SECONDS} s")
             time.sleep(PAUSE)
         # Waits for the start that is under way.
         self._call(seconds, "start", self.unit)
+        if not all(map(self.is_active, opened)):
+            # The service had ended before systemd came to the sockets (seen once on 252).
+            self._call(STOP_SECONDS, "stop", self.unit)
+            self._call(seconds, "start", *opened, self.unit)
+        closed = [each for each in opened if not self.is_active(each)]
+        if closed:
+            raise ServiceError(f"{', '.join(closed)} did not open; see journalctl -u {closed[0]}")
 
     def start(self, seconds: float) -> None:
         """Start the sockets and the service."""
         self.reset_failed()
         self._call(seconds, "start", *self.sockets, self.unit)
 
-    def stop(self) -> None:
-        """Stop the service; its sockets first, or the next client would start it again."""
-        self._call(STOP_SECONDS, "stop", *self.sockets, self.unit)
+    def stop(self, also: Sequence[str] = ()) -> None:
+        """Stop the service; its sockets, and those of `also`, first, or the next client would start it again."""
+        self._call(STOP_SECONDS, "stop", *self.sockets, *also, self.unit)
+
+    def close(self, sockets: Sequence[str]) -> None:
+        """Stop these socket units. What they have handed to the running service stays open until that ends."""
+        if sockets:
+            self._call(SECONDS, "stop", *sockets)
+
+    def open(self, sockets: Sequence[str]) -> None:
+        """Start these socket units of a service that does not run."""
+        if sockets:
+            self._call(SECONDS, "start", *sockets)
+
+    def is_active(self, unit: str) -> bool:
+        """Whether that unit is active."""
+        return self._call(SECONDS, "show", "--property=ActiveState", "--value", unit).strip() == "active"
 
     def reset_failed(self) -> None:
         """Forget failures and starts, which would count against the start limit."""
-        self._call(SECONDS, "reset-failed", *self.sockets, self.unit)
+        # systemd knows no unit any more whose file is gone, and refuses to be asked.
+        shown = (
+            self._call(SECONDS, "show", "--property=Id,ActiveState", *self.sockets) if self.sockets else ""
+        )
+        blocks = [_properties(block) for block in shown.split("\n\n")]
+        failed = [block["Id"] for block in blocks if block.get("ActiveState") == "failed"]
+        self._call(SECONDS, "reset-failed", *failed, self.unit)
 
     def journal(self, since: float) -> list[str]:
         """The last lines that the service has logged since then (epoch), without credentials and its debug output."""

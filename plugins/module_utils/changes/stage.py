@@ -35,7 +35,9 @@ class Stage:
 
     config    the new daemon.json as {path, base, content}; `base` is the digest of the file it was made of
     steps     what comes before it: {"step": kind, "key": what it is about, ...}, in order
+    sockets   socket units that are open after the restart (true) or closed (false), by name
     reasons   why the engine has to restart although no option changes, sentences
+    proof     what has to hold of its TCP listeners afterwards, as listening.Expected has it
     consents  what the user has allowed, by name
     """
 
@@ -45,11 +47,13 @@ class Stage:
         self.dropped: str | None = None
         self.config: dict[str, Any] | None = data.get("config")
         self.steps: list[Step] = list(data.get("steps", ()))
+        self.sockets: dict[str, bool] = dict(data.get("sockets", {}))
         self.reasons: list[str] = list(data.get("reasons", ()))
+        self.proof: dict[str, Any] | None = data.get("proof")
         self.consents: dict[str, bool] = dict(data.get("consents", {}))
 
     def __bool__(self) -> bool:
-        return bool(self.config or self.steps or self.reasons)
+        return bool(self.config or self.steps or self.sockets or self.reasons)
 
     def write_config(self, path: str, now: bytes | None, content: bytes | None) -> None:
         """The configuration file, which holds `now`, is to hold `content`; None: there is none."""

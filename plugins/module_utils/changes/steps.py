@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -32,6 +33,37 @@ def subid_range(owner: str, start: int, count: int, kinds: list[str]) -> dict[st
 def file(path: str, content: str | None) -> dict[str, Any]:
     """A file of root's holds that text; None: it is not there."""
     return {"step": "file", "key": path, "content": content}
+
+
+def install(path: str, source: str, content: bytes, mode: int) -> dict[str, Any]:
+    """A file of root's with that mode holds what `source` holds, which is `content` now. A stage keeps no secrets, so
+    it bears the digest alone."""
+    return {
+        "step": "install",
+        "key": path,
+        "source": source,
+        "digest": atomic.digest(content),
+        "mode": mode,
+    }
+
+
+def permissions(path: str, mode: int) -> dict[str, Any]:
+    """What lies at `path` is root's and has that mode."""
+    return {"step": "permissions", "key": path, "mode": mode}
+
+
+def enablement(unit: str, enabled: bool) -> dict[str, Any]:
+    """systemd starts that unit at boot, or does not."""
+    return {"step": "enablement", "key": unit, "enabled": enabled}
+
+
+def drop_ins(planned: Iterable[dict[str, Any]], unit: str) -> dict[str, str | None]:
+    """The drop-ins of that unit among the steps, with their text; None for one that is removed."""
+    return {
+        step["key"]: step["content"]
+        for step in planned
+        if step["step"] == "file" and Path(step["key"]).parent.name == f"{unit}.d"
+    }
 
 
 def perform(step: dict[str, Any], transaction: Transaction) -> None:
@@ -69,6 +101,27 @@ def _file(step: dict[str, Any], transaction: Transaction) -> None:
         transaction.write_file(step["key"], step["content"].encode(), atomic.fresh())
 
 
+def _install(step: dict[str, Any], transaction: Transaction) -> None:
+    found = atomic.look(atomic.real(step["source"]))
+    if found is None or atomic.digest(found[0]) != step["digest"]:
+        raise atomic.Unwritable(f"{step['source']} was changed since it was looked at; run it again")
+    # Before the content: a key must not be readable for a moment.
+    if Path(step["key"]).exists():
+        _permissions(step, transaction)
+    transaction.write_file(step["key"], found[0], atomic.fresh()._replace(mode=step["mode"]))
+
+
+def _permissions(step: dict[str, Any], transaction: Transaction) -> None:
+    path = atomic.real(step["key"])
+    seen = Path(path).lstat()
+    if (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) != (0, 0, step["mode"]):
+        transaction.set_permissions(path, 0, 0, step["mode"], acl=False, inode=seen.st_ino)
+
+
+def _enablement(step: dict[str, Any], transaction: Transaction) -> None:
+    transaction.set_enabled(step["key"], step["enabled"])
+
+
 @contextlib.contextmanager
 def _locked(path: str) -> Iterator[None]:
     """The lock of usermod and its like: a file beside, made by whoever holds it, with the process id in it."""
@@ -97,6 +150,9 @@ def _locked(path: str) -> Iterator[None]:
 
 _PERFORM: dict[str, Callable[[dict[str, Any], Transaction], None]] = {
     "account": _account,
+    "enablement": _enablement,
     "file": _file,
+    "install": _install,
+    "permissions": _permissions,
     "subids": _subids,
 }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import Service, User
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine_versions import numbers
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     engine,
@@ -153,13 +154,22 @@ def _target(
         )
     if user is None:
         unit = known_units[chosen["unit"]]
-        sockets = [each for each in unit["triggered_by"] if each.endswith(".socket")]
+        # One that an administrator has closed is not ours to open.
+        sockets = [
+            each
+            for each in unit["triggered_by"]
+            if each.endswith(".socket") and _is_open(known_units.get(each, {}))
+        ]
         return Target(name, chosen, unit, accounts, Service(chosen["unit"], sockets), None)
     account = next((each for each in accounts["users"] if each["name"] == user), None)
     if account is None:
         raise NoTarget(f"There is no account {user} on this host.")
     owner = User(user, account["uid"], account["gid"])
     return Target(name, chosen, _user_unit(chosen), accounts, Service(chosen["unit"], (), owner), owner)
+
+
+def _is_open(socket: Mapping[str, Any]) -> bool:
+    return socket.get("active") == "active" or is_enabled(socket)
 
 
 def _user_unit(chosen: Mapping[str, Any]) -> dict[str, Any]:

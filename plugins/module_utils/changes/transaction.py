@@ -161,6 +161,11 @@ class Transaction:
         if done.status != 0:
             raise atomic.Unwritable(f"account {name} cannot be created: useradd: {done.err.strip()}")
 
+    def set_enabled(self, unit: str, enabled: bool) -> None:
+        """Whether systemd starts that unit at boot."""
+        self._append({"kind": "enablement", "unit": unit, "before": _is_enabled(unit), "after": enabled})
+        _enable(unit, enabled)
+
     def commit(self, **about: Any) -> None:
         """The change holds. From now on only an explicit order undoes it."""
         self._save(state=COMMITTED, **about)
@@ -378,6 +383,24 @@ def _undo_account(entry: Entry, folder: Path) -> str | None:
     return f"account {name} stays: userdel: {done.err.strip()}" if done.status != 0 else None
 
 
+def _undo_enablement(entry: Entry, folder: Path) -> str | None:
+    unit = entry["unit"]
+    if _is_enabled(unit) != entry["before"]:
+        _enable(unit, entry["before"])
+    return None
+
+
+def _is_enabled(unit: str) -> bool:
+    return limits.run(["systemctl", "is-enabled", unit], _SECONDS).out.strip() == "enabled"
+
+
+def _enable(unit: str, enabled: bool) -> None:
+    order = "enable" if enabled else "disable"
+    done = limits.run(["systemctl", "--quiet", order, unit], _SECONDS)
+    if done.status != 0:
+        raise atomic.Unwritable(f"systemctl {order} {unit}: {done.err.strip()}")
+
+
 def _is_account(name: str) -> bool:
     return limits.run(["getent", "passwd", name], _SECONDS).status == 0
 
@@ -385,6 +408,7 @@ def _is_account(name: str) -> bool:
 _UNDO: dict[str, Callable[[Entry, Path], str | None]] = {
     "account": _undo_account,
     "directory": _undo_directory,
+    "enablement": _undo_enablement,
     "file": _undo_file,
     "lock": _undo_lock,
     "permissions": _undo_permissions,

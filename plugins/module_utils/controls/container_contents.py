@@ -18,9 +18,10 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers
     allowed,
     control,
     listed,
-    option,
+    mode_of,
     users,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.endpoints import lets_in, named
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
@@ -155,18 +156,16 @@ def nested_engine(container: Container, case: Case) -> Outcome:
     requirements=("RT-20",),
 )
 def nested_engine_tls(container: Container, case: Case) -> Outcome:
-    """Every container on its network may otherwise use it, and it mostly runs privileged."""
+    """Every container on its network may otherwise use it, and it mostly runs privileged. What counts is what
+    it answered within that network, at whatever port."""
     if not _has_engine(container):
         raise NotApplicable("no engine runs in it")
-    for process in case.host("engine_processes"):
-        if process["container"] == container["id"] and process["name"] == "dockerd":
-            words = read(process, "argv")
-            verified = any(re.fullmatch(r"--tlsverify(?:=(?:true|1))?", word) for word in words)
-            if not verified and any("tcp://" in word for word in words):
-                return Deviation("TCP without --tlsverify", None, "its command line")
-    if any(one["port"] == 2375 for one in read(container, "listeners") or ()):
-        return Deviation("port 2375", None, "sockets of its network")
-    return None
+    found = []
+    for endpoint in read(container, "endpoints"):
+        way = lets_in(endpoint)
+        if way:
+            found.append(f"{way} at {named(endpoint)}")
+    return Deviation(listed(found), "TLS with client certificates", "asked in its network") if found else None
 
 
 @control(
@@ -180,5 +179,8 @@ def nested_engine_network(container: Container, case: Case) -> Outcome:
     """On the default bridge every container is its neighbour."""
     if not _has_engine(container):
         raise NotApplicable("no engine runs in it")
-    own = option(container, "NetworkMode") not in ("default", "bridge", "host")
-    return None if own else Deviation(option(container, "NetworkMode"), None, "HostConfig.NetworkMode")
+    mode = mode_of(container, "NetworkMode", case)
+    if mode in ("default", "bridge", "host"):
+        return Deviation(mode, None, "HostConfig.NetworkMode")
+    # It can be connected to more than the one that it was created with.
+    return Deviation("bridge", None, "networks") if "bridge" in read(container, "networks") else None

@@ -208,7 +208,8 @@ def writable_certificates(container: Container, case: Case) -> Outcome:
     writable = [
         mount["destination"]
         for mount in read(container, "mounts")
-        if mount["read_write"] and (_below(mount["destination"], "/certs") or _is_certificate(mount))
+        if mount["read_write"]
+        and (_below(mount["destination"], "/certs") or _is_certificate(mount) or _holds_key(mount, case))
     ]
     if not writable:
         return None
@@ -221,6 +222,14 @@ def _is_certificate(mount: Mapping[str, Any]) -> bool:
     return (mount["source"] or "").endswith((".pem", ".key", ".crt")) or mount["destination"].endswith(
         (".pem", ".key")
     )
+
+
+def _holds_key(mount: Mapping[str, Any], case: Case) -> bool:
+    """Whether the source is the directory of a key of an engine or a client of this host."""
+    if mount["type"] != "bind":
+        return False
+    source = posixpath.normpath(mount["source"])
+    return any(key and posixpath.dirname(path) == source for path, key in case.host("keys").items())
 
 
 # A preparation for userns-remap, not a fault of the host as it is.

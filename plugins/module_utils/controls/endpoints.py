@@ -24,6 +24,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.units impo
 
 Endpoint = Mapping[str, Any]
 VERIFIED, TLS_ALONE, ANYONE, PLAIN = "tlsverify", "tls without tlsverify", "tlsverify false", "no TLS"
+# The role and the variable that put a listener right; the CA's directory is the user's to choose.
+BY_ROLE: tuple[str, Mapping[str, Any]] = ("daemon_tls", {"daemon_tls_pki": "authority"})
 # What Go's server says to plain HTTP on a TLS port ("Client sent an HTTP request to an HTTPS server.").
 _HTTP_ON_TLS = 400
 
@@ -85,7 +87,9 @@ control = scope("listeners", per_engine=True, over=endpoints)
     "critical",
     Remedy(
         "restart",
-        "Remove the TCP listener, or set tlsverify with tlscacert, tlscert and tlskey before it opens.",
+        "Remove the TCP listener, or set tlsverify with tlscacert, tlscert and tlskey before it opens. "
+        "Without a PKI the role closes it, with daemon_tls_allow_close.",
+        *BY_ROLE,
     ),
     requirements=("RT-01", "RT-16", "RT-17", "RT-50"),
     cis=("2.7",),
@@ -111,7 +115,9 @@ def unauthenticated(endpoint: Endpoint, case: Case) -> list[Deviation]:
     "Every TCP listener of the Docker API demands a client certificate",
     "critical",
     Remedy(
-        "restart", "Set tlsverify to true and tlscacert to a CA of your own; tlsverify false accepts anyone."
+        "restart",
+        "Set tlsverify to true and tlscacert to a CA of your own; tlsverify false accepts anyone.",
+        *BY_ROLE,
     ),
     requirements=("RT-10", "RT-16"),
     cis=("2.7",),
@@ -143,12 +149,28 @@ def _speaks_tls(endpoint: Endpoint) -> bool:
     return bool(tls["handshake"] or tls["certificate"] or read(endpoint, "plain")["status"] == _HTTP_ON_TLS)
 
 
+def lets_in(endpoint: Endpoint) -> str | None:
+    """By what the listener takes a client without a certificate, None where it demands one."""
+    plain, tls = read(endpoint, "plain"), read(endpoint, "tls")
+    if not _speaks_tls(endpoint):
+        if plain["status"] is None:
+            raise Unread(f"{named(endpoint)}: {tls['error']}")
+        return "plain HTTP"
+    if tls["status"] is not None or tls["certificate_requested"] is False:
+        return "TLS without a client certificate"
+    if tls["certificate_requested"] is None:
+        raise Unread(f"{named(endpoint)}: {tls['error']}")
+    return None
+
+
 @control(
     "listener.docker_api_address",
     "The Docker API does not listen on all addresses",
     "medium",
     Remedy(
-        "restart", "Name one address of the host in ListenStream or hosts; a bare port means all, IPv6 too."
+        "restart",
+        "Name one address of the host in ListenStream or hosts; a bare port means all, IPv6 too.",
+        *BY_ROLE,
     ),
     requirements=("RT-13",),
     parameters={"allow": []},
@@ -164,7 +186,7 @@ def api_address(endpoint: Endpoint, case: Case) -> Deviation | None:
     "listener.docker_api_port_named",
     "Every TCP address of the engine names its port",
     "low",
-    Remedy("restart", "Write the port: tcp://ADDRESS:2376."),
+    Remedy("restart", "Write the port: tcp://ADDRESS:2376.", *BY_ROLE),
     requirements=("RT-17",),
     over=tcp_hosts,
 )
@@ -183,6 +205,7 @@ def port_named(host: str, case: Case) -> Deviation | None:
     Remedy(
         "restart",
         "Set tlsverify, tlscacert, tlscert and tlskey in daemon.json before the socket unit starts.",
+        *BY_ROLE,
     ),
     requirements=("RT-11",),
     over=tcp_sockets,
@@ -211,7 +234,11 @@ def _answered(endpoint: Endpoint) -> bool:
     "listener.docker_socket_unit_enabled",
     "A socket unit that serves the Docker API is started at boot",
     "medium",
-    Remedy("live", "Run systemctl enable for the socket unit, or stop and remove it and restart the engine."),
+    Remedy(
+        "live",
+        "Run systemctl enable for the socket unit, or stop and remove it and restart the engine.",
+        *BY_ROLE,
+    ),
     requirements=("RT-12",),
     over=tcp_sockets,
 )

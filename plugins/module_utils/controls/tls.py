@@ -10,6 +10,7 @@ from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import configured_value
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.endpoints import (
+    BY_ROLE,
     PLAIN,
     TLS_ALONE,
     VERIFIED,
@@ -97,7 +98,7 @@ control = scope("tls", per_engine=True, over=on_tls_engine)
     "tls.client_verification",
     "The options of the engine demand verified clients on TCP",
     "critical",
-    Remedy("restart", "Set tlsverify to true in daemon.json, with tlscacert, tlscert and tlskey."),
+    Remedy("restart", "Set tlsverify to true in daemon.json, with tlscacert, tlscert and tlskey.", *BY_ROLE),
     requirements=("RT-09", "RT-10"),
     cis=("2.7",),
     level=1,
@@ -120,7 +121,7 @@ def client_verification(engine: Mapping[str, Any], case: Case) -> Deviation | No
     "tls.own_ca",
     "Client certificates are accepted from the engine's own CA alone",
     "critical",
-    Remedy("restart", "Set tlscacert to the file of a private CA."),
+    Remedy("restart", "Set tlscacert to the file of a private CA.", *BY_ROLE),
     requirements=("RT-49",),
     parameters={"most_ca_names": 10},
 )
@@ -150,7 +151,9 @@ def own_ca(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
     "tls.ca_certificate",
     "The CA file of the engine holds CA certificates",
     "high",
-    Remedy("restart", "Make a CA for this purpose (CA:TRUE) and lay only its certificate on the host."),
+    Remedy(
+        "restart", "Make a CA for this purpose (CA:TRUE) and lay only its certificate on the host.", *BY_ROLE
+    ),
     requirements=("RT-02",),
     over=ca_files,
 )
@@ -185,7 +188,9 @@ def ca_key_elsewhere(certificates: Sequence[Certificate], case: Case) -> Iterato
     "tls.key_pair",
     "Key, certificate and CA of the engine belong together",
     "high",
-    Remedy("restart", "Issue the certificate anew for the key, signed by the CA that tlscacert names."),
+    Remedy(
+        "restart", "Issue the certificate anew for the key, signed by the CA that tlscacert names.", *BY_ROLE
+    ),
     requirements=("RT-09",),
 )
 def key_pair(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
@@ -217,7 +222,12 @@ def key_pair(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
     "tls.server_names",
     "The server certificate names the host in its SAN",
     "high",
-    Remedy("restart", "Reissue it with every name and address that clients use as subject alternative name."),
+    Remedy(
+        "restart",
+        "Reissue it with every name and address that clients use as subject alternative name "
+        "(daemon_tls_extra_names).",
+        *BY_ROLE,
+    ),
     requirements=("RT-04",),
     over=server_certificates,
     parameters={"names": []},
@@ -240,7 +250,7 @@ def _covered(name: str, san: Sequence[str]) -> bool:
     "tls.server_purpose",
     "The server certificate is made for servers",
     "medium",
-    Remedy("restart", "Reissue it with the extended key usage serverAuth."),
+    Remedy("restart", "Reissue it with the extended key usage serverAuth.", *BY_ROLE),
     requirements=("RT-05",),
     over=server_certificates,
 )
@@ -280,7 +290,9 @@ host_control = scope("tls", per_engine=False, over=_dated)
     "tls.certificates_current",
     "No certificate of engines and clients has expired or is about to",
     "high",
-    Remedy("restart", "Reissue it and restart the engine: a reload does not read certificates again."),
+    Remedy(
+        "restart", "Reissue it and restart the engine: a reload does not read certificates again.", *BY_ROLE
+    ),
     requirements=("RT-07",),
     parameters={"warn_days": 30},
 )

@@ -24,10 +24,10 @@ _ENGINE_DNS = "127.0.0.11"
 
 def container_listeners(engines: Iterable[Mapping[str, Any]]) -> None:
     """Fill `listeners` of every container: [] when it does not run, None when it shares the host's."""
-    places = [(container, _place(container["process"])) for engine in engines for container in _known(engine)]
+    places = [(container, place(container["process"])) for engine in engines for container in known(engine)]
     found: dict[str, Any] = {sockets.namespace(): None}
     pids = {
-        place[0]: place[1] for _unused, place in places if isinstance(place, tuple) and place[0] not in found
+        where[0]: where[1] for _unused, where in places if isinstance(where, tuple) and where[0] not in found
     }
     # A thread of its own goes into the namespaces and never comes back; nothing of a container runs in it.
     # The tables below /proc need no such way, but 16 ms for each container on a machine with 24 GB: for each
@@ -35,16 +35,17 @@ def container_listeners(engines: Iterable[Mapping[str, Any]]) -> None:
     visitor = threading.Thread(target=_visit, args=(pids, found))
     visitor.start()
     visitor.join()
-    for container, place in places:
-        container["listeners"] = found[place[0]] if isinstance(place, tuple) else place
+    for container, where in places:
+        container["listeners"] = found[where[0]] if isinstance(where, tuple) else where
 
 
-def _known(engine: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+def known(engine: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    """The containers of an engine, none where they could not be read."""
     containers = engine.get("containers")
     return containers if isinstance(containers, list) else ()
 
 
-def _place(process: Any) -> Any:
+def place(process: Any) -> Any:
     """(number of the network namespace, pid in it); [] when nothing runs, or why it is not known."""
     if process is None or is_error(process):
         return process or []
@@ -60,7 +61,7 @@ def _visit(pids: Mapping[str, int], found: dict[str, Any]) -> None:
 
 def _read(library: ctypes.CDLL, number: str, pid: int) -> list[dict[str, Any]]:
     folder = f"/proc/{pid}/net"
-    held = sockets.listening(folder) if _enter(library, number, pid) else sockets.tabulated(folder)
+    held = sockets.listening(folder) if enter(library, number, pid) else sockets.tabulated(folder)
     return [
         {key: each[key] for key in ("protocol", "family", "address", "port")}
         for each in held
@@ -68,7 +69,7 @@ def _read(library: ctypes.CDLL, number: str, pid: int) -> list[dict[str, Any]]:
     ]
 
 
-def _enter(library: ctypes.CDLL, number: str, pid: int) -> bool:
+def enter(library: ctypes.CDLL, number: str, pid: int) -> bool:
     """Take this thread into a network namespace; False without the right to."""
     handle = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -78,7 +78,7 @@ def _asked(found: tuple[Listener, str, str | None], timeout: float) -> dict[str,
             tls_asking.without(reason, asked=False),
         )
     else:
-        plain, tls = _answers(connect, port, timeout)
+        plain, tls = answers(connect, port, timeout)
     return {
         "address": listener["address"],
         "port": port,
@@ -89,7 +89,8 @@ def _asked(found: tuple[Listener, str, str | None], timeout: float) -> dict[str,
     }
 
 
-def _answers(connect: str, port: int, timeout: float) -> tuple[dict[str, Any], dict[str, Any]]:
+def answers(connect: str, port: int, timeout: float) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(ANSWER to plain HTTP, TLS) of an engine's listener, asked without a certificate."""
     first = asking.ask("http", connect, port, PATHS[0], timeout)
     answer = first.answer
     if answer["status"] is None and answer["error"] in ("timed out", "Connection refused"):

@@ -17,6 +17,7 @@ REGISTERED = (
     "daemon_config_result",
     "daemon_config_files_result",
     "userns_remap_result",
+    "daemon_tls_result",
     APPLIED,
     "daemon_apply_resolved",
 )

@@ -98,6 +98,7 @@ def test_results_of_all_roles_are_one_change():
             "transaction": "t1",
             "warnings": object(),
         },
+        daemon_tls_result={"actions": ["write docker-tcp.socket"], "effect": "restart", "notices": ["kept"]},
         daemon_config_files_result={"actions": ["chmod 0644 /etc/docker/daemon.json"], "effect": "live"},
         daemon_config_result={
             "actions": ["set icc", "set icc"],
@@ -114,13 +115,14 @@ def test_results_of_all_roles_are_one_change():
         "actions": [
             "set icc",
             "chmod 0644 /etc/docker/daemon.json",
+            "write docker-tcp.socket",
             "restart docker.service",
             "rolled back what a dead run left",
         ],
         "costs": [cost],
         "refused": [refused],
         "skipped": [{"key": "live-restore", "reason": "swarm"}],
-        "notices": ["containers keep what they have"],
+        "notices": ["containers keep what they have", "kept"],
         "transaction": "t2",
     }
 
@@ -149,6 +151,7 @@ def test_a_task_that_did_not_run_is_no_change(registered):
     [
         ({"daemon_config_result": {}}, "done", None),
         ({"daemon_config_result": {"check_mode": True}, "userns_remap_result": {}}, "check", None),
+        ({"daemon_tls_result": {"failed": True, "msg": "no key"}}, "failed", "no key"),
         ({"harden_failure": {"msg": "no space"}}, "failed", "no space"),
         ({"harden_failure": {}}, "failed", "no message was given"),
         ({"daemon_config_result": {"failed": True, "msg": "line 3"}}, "failed", "line 3"),

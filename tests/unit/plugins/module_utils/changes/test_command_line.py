@@ -22,12 +22,12 @@ ExecStart=/usr/sbin/dockerd -H fd:// --containerd=/run/containerd/containerd.soc
 
 @pytest.fixture
 def read(tmp_path):
-    def read(files, drop_ins=(), **options):
+    def read(files, present=(), **options):
         for path, text in files.items():
             place = tmp_path / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
-        return command_line.read({"fragment": FRAGMENT, "drop_ins": list(drop_ins)}, tmp_path, **options)
+        return command_line.read({"fragment": FRAGMENT, "drop_ins": list(present)}, tmp_path, **options)
 
     return read
 
@@ -131,6 +131,35 @@ def test_the_configuration_file_that_the_command_names(read):
 def test_no_command(read, text):
     command = read({FRAGMENT: text})
     assert (command.words, command.program, command.flags, command.starts) == ((), None, {}, ())
+
+
+NEW = "[Service]\nExecStart=\nExecStart=-/usr/bin/dockerd $A  --new\n"
+LATER = "/etc/systemd/system/docker.service.d/zz.conf"
+
+
+@pytest.mark.parametrize(
+    ("present", "drop_ins", "words"),
+    [
+        ([], {DROP_IN: NEW}, ["--new"]),
+        ([DROP_IN], {DROP_IN: NEW}, ["--new"]),
+        ([DROP_IN], {DROP_IN: None}, ["-H", "fd://", "--containerd=/run/containerd/containerd.sock"]),
+        ([DROP_IN], {LATER: None}, ["--old"]),
+        ([DROP_IN], {LATER: NEW}, ["--new"]),
+        # By their names, wherever they lie.
+        (["/run/systemd/system/docker.service.d/last.conf"], {DROP_IN: NEW}, ["--old"]),
+        ([DROP_IN], {"/run/systemd/system/docker.service.d/a.conf": NEW}, ["--old"]),
+    ],
+)
+def test_drop_ins_that_are_about_to_come_or_go(read, present, drop_ins, words):
+    old = "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd --old\n"
+    files = {FRAGMENT: DEBIAN, **dict.fromkeys(present, old)}
+    assert read(files, present, drop_ins=drop_ins).arguments == words
+
+
+def test_the_text_of_the_command_that_counts(read):
+    assert read({FRAGMENT: DEBIAN}).text == DEBIAN.rstrip().rpartition("ExecStart=")[2]
+    assert read({FRAGMENT: DEBIAN}, drop_ins={DROP_IN: NEW}).text == "-/usr/bin/dockerd $A  --new"
+    assert read({FRAGMENT: ""}).text == ""
 
 
 def test_a_masked_unit_has_no_command(read, tmp_path):

@@ -35,6 +35,8 @@ def staged():
     stage.put({"step": "subid", "key": "dockremap", "start": 100000})
     stage.restart_for("the mapping changes")
     stage.consents["stop"] = True
+    stage.sockets["docker-tcp.socket"] = True
+    stage.proof = {"endpoints": [["192.0.2.1", 2376]]}
     return stage
 
 
@@ -81,6 +83,16 @@ def test_a_reason_is_given_once():
     stage.restart_for("the unit has changed")
     assert stage
     assert stage.reasons == ["the unit has changed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_one"),
+    [("sockets", {"a.socket": False}, True), ("proof", {"endpoints": []}, False)],
+)
+def test_what_makes_a_stage(name, value, is_one):
+    stage = Stage()
+    setattr(stage, name, value)
+    assert bool(stage) is is_one
 
 
 def test_saving_nothing_drops(store):

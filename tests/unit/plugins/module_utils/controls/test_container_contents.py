@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.controls import container_contents as controls
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.endpoints import named
 
-from tests.unit.builders.containers import container, default_container, engine, holding, host_with, stopped
+from tests.unit.builders.containers import container, default_container, holding, stopped
+from tests.unit.builders.daemon import endpoint, open_endpoint
 from tests.unit.builders.judging import finding
 
 ALL = "000001ffffffffff"
 
 
-def dockerd(**changes):
+def dockerd(number=1, **changes):
     processes = [{"name": "dockerd", "uid": 0, "gid": 0, "no_new_privs": False, "count": 1}]
-    return default_container(processes=processes, **changes)
+    return default_container(number, processes=processes, **changes)
 
 
 def verdict(control, snapshot, **parameters):
@@ -123,27 +125,34 @@ def test_engines_in_containers(one, expected):
     assert verdict(controls.nested_engine, holding(one)) == expected
 
 
-def inner(*words, **changes):
-    return {"pid": 9, "name": "dockerd", "argv": ["dockerd", *words], "container": f"{1:064x}", **changes}
+PLAIN = open_endpoint(address="::", port=4711)
+REFUSED_PLAIN = open_endpoint(plain={"status": 403})
+HANGING = open_endpoint(plain={"status": None, "error": "timed out"}, tls={"error": "timed out"})
+TO_ANYONE = endpoint(tls={"status": 200, "error": None, "certificate_requested": False, "ca_names": []})
+NOT_ASKED_FOR = endpoint(tls={"certificate_requested": False})
 
 
 @pytest.mark.parametrize(
-    ("processes", "listeners", "expected"),
+    ("endpoints", "expected"),
     [
-        ([inner("--host=unix:///run/docker.sock")], [], "pass"),
-        ([inner("--host=tcp://0.0.0.0:2375", "--tls=false")], [], "TCP without --tlsverify"),
-        ([inner("-H", "tcp://0.0.0.0:2376", "--tlsverify")], [], "pass"),
-        ([inner("-H", "tcp://0.0.0.0:2376", "--tlsverify=false")], [], "TCP without --tlsverify"),
-        ([inner("-H", "tcp://0.0.0.0:2376", container=None)], [], "pass"),
-        ([inner("-H", "tcp://0.0.0.0:2376", name="docker-proxy")], [], "pass"),
-        ([inner(argv={"error": "no permission"})], [], "unknown"),
-        ([], [{"protocol": "tcp", "family": 4, "address": "0.0.0.0", "port": 2375}], "port 2375"),
-        ({"error": "no permission"}, [], "unknown"),
+        ([], "pass"),
+        ([endpoint()], "pass"),
+        ([PLAIN], "plain HTTP at [::]:4711"),
+        ([REFUSED_PLAIN], f"plain HTTP at {named(REFUSED_PLAIN)}"),
+        ([TO_ANYONE], "TLS without a client certificate at 192.0.2.10:2376"),
+        ([NOT_ASKED_FOR], "TLS without a client certificate at 192.0.2.10:2376"),
+        ([endpoint(), PLAIN], "plain HTTP at [::]:4711"),
+        ([HANGING], "unknown"),
+        ([endpoint(tls={"certificate_requested": None, "error": "timed out"})], "unknown"),
+        ({"error": "no permission"}, "unknown"),
     ],
 )
-def test_clients_of_an_engine_in_a_container(processes, listeners, expected):
-    snapshot = host_with(engine(dockerd(listeners=listeners)), engine_processes=processes)
-    assert verdict(controls.nested_engine_tls, snapshot) == expected
+def test_rt20_clients_of_an_engine_in_a_container(endpoints, expected):
+    assert verdict(controls.nested_engine_tls, holding(dockerd(endpoints=endpoints))) == expected
+
+
+def test_an_inner_engine_in_a_snapshot_that_did_not_ask_it_is_not_known():
+    assert verdict(controls.nested_engine_tls, holding(dockerd())) == "unknown"
 
 
 def test_without_an_inner_engine_its_controls_do_not_apply():
@@ -152,11 +161,22 @@ def test_without_an_inner_engine_its_controls_do_not_apply():
 
 
 @pytest.mark.parametrize(
-    ("mode", "expected"),
-    [("default", "default"), ("bridge", "bridge"), ("host", "host"), ("inner", "pass")],
+    ("mode", "networks", "expected"),
+    [
+        ("default", ["bridge"], "default"),
+        ("bridge", ["bridge"], "bridge"),
+        ("host", ["host"], "host"),
+        ("inner", ["inner"], "pass"),
+        # Connected to it later on.
+        ("inner", ["bridge", "inner"], "bridge"),
+    ],
 )
-def test_the_network_of_an_inner_engine(mode, expected):
-    assert (
-        verdict(controls.nested_engine_network, holding(dockerd(host_config={"NetworkMode": mode})))
-        == expected
-    )
+def test_rt22_the_network_of_an_inner_engine(mode, networks, expected):
+    one = dockerd(host_config={"NetworkMode": mode}, networks=networks)
+    assert verdict(controls.nested_engine_network, holding(one)) == expected
+
+
+def test_rt22_the_network_of_another_container():
+    other = container(host_config={"NetworkMode": "bridge"})
+    one = dockerd(number=2, host_config={"NetworkMode": f"container:{other['id']}"}, networks=[])
+    assert verdict(controls.nested_engine_network, holding(other, one)) == "bridge"

@@ -174,8 +174,26 @@ def test_propagation(propagation, expected):
         ),
     ],
 )
-def test_certificates(one, expected):
+def test_rt21_certificates(one, expected):
     assert verdict(controls.writable_certificates, one) == expected
+
+
+KEYS = {"/root/client/key.pem": {"public_key": "aa", "encrypted": False}, "/srv/gone/key.pem": None}
+
+
+@pytest.mark.parametrize(
+    ("source", "read_write", "expected"),
+    [
+        ("/root/client", True, "/data"),
+        ("/root/client/", True, "/data"),
+        ("/root/client", False, "pass"),
+        ("/srv/gone", True, "pass"),
+    ],
+)
+def test_rt21_directories_of_keys_that_the_host_uses(source, read_write, expected):
+    one = mounting(bind(source, read_write=read_write))
+    found = finding(controls.writable_certificates, {**holding(one), "keys": KEYS})
+    assert [subject["actual"] for subject in found["subjects"]] == ([] if expected == "pass" else [expected])
 
 
 @pytest.mark.parametrize(

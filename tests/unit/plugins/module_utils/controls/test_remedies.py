@@ -14,11 +14,12 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_set
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 
 ROLES_DIRECTORY = Path(__file__).parents[5] / "roles"
-ROLES = ("daemon_config", "userns_remap")
-# The requirement rows that keys of daemon.json, subordinate ids or modes of files put right.
+ROLES = ("daemon_config", "daemon_tls", "daemon_tls_client", "userns_remap")
+# The requirement rows that keys of daemon.json, subordinate ids, modes of files, or the PKI of the engine put right.
 ROWS = {
     *("D01-13", "D01-24", "D01-26", "D01-27", "D03-02", "D04-30", "D04-35", "D07-05", "D10-01"),
-    *("RT-08", "RT-25", "RT-44", "RT-46", "RT-47"),
+    *("RT-01", "RT-02", "RT-04", "RT-05", "RT-07", "RT-08", "RT-09", "RT-10", "RT-11", "RT-12", "RT-13"),
+    *("RT-16", "RT-17", "RT-25", "RT-44", "RT-46", "RT-47", "RT-49", "RT-50"),
 }
 BY_WHO_RUNS_IT = "a container keeps what it was created with; who runs it creates it anew"
 BY_WHO_PLANS_IT = "which containers belong together is known to their owner alone"
@@ -63,6 +64,8 @@ def test_what_the_role_does_by_default_is_named_as_it_does_it(control):
         default = defaults[name]
         if name in ("daemon_config_settings", "daemon_config_ip"):
             assert not default
+        elif name == "daemon_tls_pki":
+            assert default == "none"
         elif isinstance(value, dict):
             assert {key: default.get(key) for key in value} == value
         else:
@@ -89,3 +92,11 @@ def test_files_and_audit_rules_all_name_the_role(prefix):
 @pytest.mark.parametrize("name", ["daemon.userns_remap", "userns.subordinate_ids"])
 def test_remapping_names_its_role(name):
     assert CATALOGUE[name].remedy.role == "userns_remap"
+
+
+def test_what_the_pki_of_the_engine_puts_right_names_its_role():
+    found = {name for name, control in CATALOGUE.items() if control.remedy.role == "daemon_tls"}
+    scopes = {name for name in CATALOGUE if name.startswith(("tls.", "listener.docker_"))}
+    # The key of a CA is for people to take away.
+    assert scopes - found == {"tls.ca_key_elsewhere"}
+    assert found <= scopes

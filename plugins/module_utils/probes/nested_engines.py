@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What engines that run in containers listen on over TCP, and what they answer to a client without a certificate."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    asking,
+    container_listeners,
+    daemons,
+    endpoints,
+    holders,
+    processes,
+    sockets,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
+
+_ENGINE, _FORWARDER = "dockerd", "rootlesskit"
+# rootlesskit also forwards the published ports of the engine's own containers.
+_FORWARDED = (2375, 2376)
+
+Container = dict[str, Any]
+
+
+def nested_engines(
+    engines: Sequence[Mapping[str, Any]], walked: Mapping[int, processes.Process], timeout: float
+) -> None:
+    """Fill `endpoints` of every container: [{address, port, plain, tls}], [] where no engine in it listens.
+
+    They are asked from within the container's network, as its neighbours would: networks without a way from the
+    host (internal, macvlan, those of a rootless engine) count too. Each question takes `timeout` seconds at most.
+    """
+    waiting = []
+    inside = _inside(walked, {pid for engine in engines for pid in daemons.pids(engine)})
+    for container in (each for engine in engines for each in container_listeners.known(engine)):
+        container["endpoints"] = []
+        members = inside.get(container["id"], {})
+        if _ENGINE in members.values():
+            waiting.append((container, members))
+    # As with the listeners: a thread that goes into the namespaces and never comes back.
+    visitor = threading.Thread(target=_visit, args=(waiting, timeout))
+    visitor.start()
+    visitor.join()
+
+
+def _inside(walked: Mapping[int, processes.Process], heads: set[int]) -> dict[str, dict[int, str]]:
+    """{container id: {pid: name}} of what may hold an engine's sockets; `heads` are the host's own engines."""
+    if not any(process["name"] == _ENGINE and pid not in heads for pid, process in walked.items()):
+        return {}
+    return {
+        container: {each["pid"]: each["name"] for each in members if each["name"] in (_ENGINE, _FORWARDER)}
+        for container, members in processes.by_container(walked).items()
+    }
+
+
+def _visit(waiting: Iterable[tuple[Container, Mapping[int, str]]], timeout: float) -> None:
+    for container, members in waiting:
+        container["endpoints"] = attempt(_asked, container, members, timeout)
+
+
+def _asked(container: Container, members: Mapping[int, str], timeout: float) -> Any:
+    place = container_listeners.place(container["process"])
+    if not isinstance(place, tuple):
+        return place
+    number, pid = place
+    if not container_listeners.enter(ctypes.CDLL(None), number, pid):
+        raise Unreadable(f"the network of process {pid} cannot be entered; run as root")
+    found = [
+        each
+        for each in sockets.listening(f"/proc/{pid}/net")
+        if each["protocol"] == "tcp" and each["scope"] != "loopback"
+    ]
+    held = holders.holders({each["inode"] for each in found}, members)
+    return asking.together(
+        lambda each: _answered(each, timeout),
+        [each for each in found if _is_api(each, {members[pid] for pid in held[each["inode"]]})],
+    )
+
+
+def _is_api(listener: Mapping[str, Any], names: set[str]) -> bool:
+    return _ENGINE in names or (_FORWARDER in names and listener["port"] in _FORWARDED)
+
+
+def _answered(listener: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+    plain, tls = endpoints.answers(asking.reach(listener), listener["port"], timeout)
+    return {"address": listener["address"], "port": listener["port"], "plain": plain, "tls": tls}
