@@ -232,7 +232,7 @@ def bad(site: Site, what: str) -> Issued:
         "client": lambda: site.issue(usage=pki.CLIENT),
         "encrypted": lambda: site.issue(passphrase=b"secret"),
         "expired": lambda: site.issue(days=-1),
-        "no name": lambda: site.authority.issue(),
+        "no name": site.authority.issue,
         "other name": lambda: site.authority.issue(names[:2]),
         "other CA": lambda: Authority("another").issue(names),
     }[what]()

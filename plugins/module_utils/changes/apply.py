@@ -145,6 +145,8 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
     service = target.service
     # What may fail without the engine comes before what containers would feel.
     steps.wait_for_locks(work.stage.steps)
+    # Where no client starts the engine now, none is to start it from outside.
+    starts_by_socket = found.effect == plan.NONE and any(map(service.is_active, service.sockets))
     if found.effect == plan.NONE:
         _close_alone(transaction, work)
     for step in work.stage.steps:
@@ -164,7 +166,7 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
         service.reload()
     elif found.effect == plan.RESTART:
         _restart(transaction, work, limits)
-    else:
+    elif starts_by_socket:
         _open_alone(work)
 
 
