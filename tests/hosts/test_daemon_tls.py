@@ -7,7 +7,9 @@ A container that nobody would start again runs all the time. Numbers are those o
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -428,6 +430,51 @@ def test_certificate_renewed_in_its_place(secured: Site) -> None:
     secured.server = renewed
     secured.lay(SOURCE, renewed)
     secured.state = "secured"
+
+
+@contextlib.contextmanager
+def never_turned_away(site: Site, trusted: bytes, client: Issued) -> Iterator[None]:
+    """That client, which trusts those CAs, is let in at every moment, at the second try where the engine ends during
+    the first: the socket stays open through the restart."""
+    statuses: list[int | None] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            tries = (pki.ask(site.address, PORT, trusted, client).status for _unused in range(2))
+            statuses.append(next(tries) or next(tries))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        asking.join()
+    assert len(statuses) > 1 and set(statuses) == {200}
+
+
+def test_e78_rotation_without_gap(secured: Site) -> None:
+    following = Authority("following CA")
+    both = secured.authority.pem + following.pem
+    client = following.issue(usage=pki.CLIENT)
+    server = following.issue([secured.address, "127.0.0.1", NAME])
+    # Who knows nothing of it yet, then who trusts both, with the former and with the new certificate.
+    steps = [
+        (both, secured.server, PROOF, secured.authority.pem, secured.client),
+        (both, server, PROOF, both, secured.client),
+        (following.pem, server, "/srv/following", both, client),
+    ]
+    secured.lay("/srv/following", client, following)
+    for authorities, issued, proof, trusted, asking in steps:
+        secured.lay(SOURCE, issued)
+        secured.host.put(f"{SOURCE}/ca.pem", authorities)
+        with never_turned_away(secured, trusted, asking):
+            changed(secured.secure(proof=proof))
+    assert pki.ask(secured.address, PORT, both, client) == (200, server.serial)
+    assert pki.ask(secured.address, PORT, both, secured.client).status is None
+    secured.lay(SOURCE, secured.server)
+    secured.lay(PROOF, secured.client)
 
 
 def test_e41_engine_that_its_next_client_starts(secured: Site) -> None:
