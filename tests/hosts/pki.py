@@ -76,17 +76,19 @@ class Answer(NamedTuple):
     serial: int | None = None
 
 
-def ask(address: str, port: int, ca: bytes | None = None, client: Issued | None = None) -> Answer:
+def ask(
+    address: str, port: int, ca: bytes | None = None, client: Issued | None = None, timeout: float = 5
+) -> Answer:
     """GET /_ping as this machine sees the host: in plain HTTP without `ca`, else in TLS that trusts it alone."""
     if ca is None:
-        return _asked(http.client.HTTPConnection(address, port, timeout=5))
+        return _asked(http.client.HTTPConnection(address, port, timeout=timeout))
     context = ssl.create_default_context(cadata=ca.decode())
     if client:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "client.pem")
             path.write_bytes(client.certificate + client.key)
             context.load_cert_chain(path)
-    return _asked(http.client.HTTPSConnection(address, port, timeout=5, context=context))
+    return _asked(http.client.HTTPSConnection(address, port, timeout=timeout, context=context))
 
 
 def _asked(connection: http.client.HTTPConnection) -> Answer:

@@ -441,7 +441,7 @@ def never_turned_away(site: Site, trusted: bytes, client: Issued) -> Iterator[No
 
     def ask() -> None:
         while not done.is_set():
-            tries = (pki.ask(site.address, PORT, trusted, client).status for _unused in range(2))
+            tries = (pki.ask(site.address, PORT, trusted, client, timeout=30).status for _unused in range(2))
             statuses.append(next(tries) or next(tries))
 
     asking = threading.Thread(target=ask)
