@@ -37,7 +37,7 @@ class Stage:
     steps     what comes before it: {"step": kind, "key": what it is about, ...}, in order
     sockets   socket units that are open after the restart (true) or closed (false), by name
     reasons   why the engine has to restart although no option changes, sentences
-    proof     what has to hold of its TCP listeners afterwards, as listening.Expected has it
+    proof     what has to hold of its TCP listeners afterwards, as listening.proof() makes it
     consents  what the user has allowed, by name
     """
 

@@ -30,6 +30,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging imp
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.tls_material import Material
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transport import Way, Wish
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.public_stores import PUBLIC_STORES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading, units
 
 ALLOW_CLOSE = "daemon_tls_allow_close"
@@ -94,12 +95,13 @@ def decide(
         _refuse_addresses(wish.addresses)
         planned_steps, reasons, told = _files(material, source, [*names, *_specific(wish)], planned)
         notices += told
-    planned_steps += transport.changes(wanted, known_units, texts)
+    moves = list(transport.changes(wanted, known_units, texts))
+    planned_steps += moves
     sockets = transport.moving(wanted, known_units, texts)
     if _is_off(found, known_units):
         # They open when somebody starts it: the service wants docker-tcp.socket.
         sockets = {name: opened for name, opened in sockets.items() if not opened}
-    if sockets or any(path != transport.UNIT_FILE for path in _changed_files(wanted, texts)):
+    if sockets or any(each["step"] == "file" and each["key"] != transport.UNIT_FILE for each in moves):
         reasons.append("where its API listens on TCP changes")
     decision = Decision(
         found, _listeners(endpoints, wish), settings, planned_steps, sockets, reasons, notices
@@ -212,7 +214,7 @@ def _files(
     material: Material, source: str | None, names: Sequence[str], planned: bool
 ) -> tuple[list[dict[str, Any]], list[str], list[str]]:
     """(steps, reasons to restart, notices) of the certificate's files. Raises Unfit where they would not do."""
-    shared = [path for path in material if path.startswith(tls_material.PUBLIC_STORES)]
+    shared = [path for path in material if path.startswith(PUBLIC_STORES)]
     if shared:
         raise Unfit(
             [
@@ -255,19 +257,14 @@ def _directories(material: Material) -> list[dict[str, Any]]:
     return found
 
 
-def _changed_files(wanted: Way, texts: Mapping[str, str | None]) -> list[str]:
-    return [path for path, text in wanted.files.items() if texts.get(path) != text]
-
-
 def _listeners(endpoints: Sequence[Mapping[str, Any]], wish: Wish) -> list[dict[str, Any]]:
     wanted = {(address, wish.port) for address in wish.addresses}
     found = []
     for each in endpoints:
         clients = listening.clients(each)
-        kept = (each["address"], each["port"]) in wanted
-        becomes = "closed" if not kept else "kept" if clients == listening.VERIFIED else "converted"
-        if wish.addresses and not kept:
-            becomes = "converted"
+        becomes = "converted" if wish.addresses else "closed"
+        if (each["address"], each["port"]) in wanted and clients == listening.VERIFIED:
+            becomes = "kept"
         found.append(
             {
                 "address": each["address"],
@@ -281,7 +278,7 @@ def _listeners(endpoints: Sequence[Mapping[str, Any]], wish: Wish) -> list[dict[
 
 
 def _named(listener: Mapping[str, Any]) -> str:
-    return Wish("", [listener["address"]], listener["port"]).endpoints[0]
+    return transport.named(listener["address"], listener["port"])
 
 
 def _is_off(found: Ground, known_units: Mapping[str, Any]) -> bool:

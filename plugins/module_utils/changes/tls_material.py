@@ -13,11 +13,11 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.public_stores import PUBLIC_STORES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import certificates
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
 
 # As the audit has them. Whoever signs for the public, or fills the store of this system, would be root here.
-PUBLIC_STORES = ("/etc/ssl/", "/etc/pki/", "/etc/ca-certificates/", "/usr/share/ca-certificates/")
 MOST_CAS = 10
 _DAY = 86400
 # The fewest bits by kind of key. dockerd 26.1 does not start with Ed448 and RSA-PSS, and with P-224 no handshake ends

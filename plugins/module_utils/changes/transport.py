@@ -45,10 +45,7 @@ class Wish(NamedTuple):
     @property
     def endpoints(self) -> list[str]:
         """`192.0.2.1:2376`, `[2001:db8::1]:2376`."""
-        return [
-            f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
-            for address in self.addresses
-        ]
+        return [named(address, self.port) for address in self.addresses]
 
 
 class Way(NamedTuple):
@@ -66,6 +63,11 @@ class Way(NamedTuple):
     sockets: dict[str, bool]
     hosts: list[str] | None
     notices: list[str]
+
+
+def named(address: str, port: int) -> str:
+    """An end point as URLs and unit files write it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def drop_in(unit: str) -> str:

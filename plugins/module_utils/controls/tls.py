@@ -32,9 +32,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.places import held
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.public_stores import PUBLIC_STORES
 
 Certificate = Mapping[str, Any]
-_PUBLIC_STORES = ("/etc/ssl/", "/etc/pki/", "/etc/ca-certificates/", "/usr/share/ca-certificates/")
 _DAY = 86400
 
 
@@ -131,7 +131,7 @@ def own_ca(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
     path = _path(case, "tlscacert")
     if path is None:
         yield Deviation("the system's store", "tlscacert", "tlscacert is not set")
-    elif path.startswith(_PUBLIC_STORES):
+    elif path.startswith(PUBLIC_STORES):
         yield Deviation(path, "the file of a private CA", "tlscacert")
     for endpoint in case.of_engine("endpoints"):
         tls = read(endpoint, "tls")
