@@ -17,14 +17,10 @@ from tests.hosts.engine import CLONE
 
 TIME_LIMIT = 600
 DOCKER = "community.docker.docker"
-CONNECTION = {
-    "ansible_connection": DOCKER,
-    # Named, because looking for it costs a round trip per run.
-    "ansible_python_interpreter": "/usr/bin/python3",
-}
 ENVIRONMENT = {
     "ANSIBLE_NOCOLOR": "1",
     "ANSIBLE_FORCE_COLOR": "0",
+    # Named, because looking for it costs a round trip per run.
     "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
 }
 JSON_OUTPUT = {
@@ -96,7 +92,8 @@ def _ansible(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(Path(sys.executable).with_name(program)), "--inventory", ",".join(hosts) + ",",
-         "--extra-vars", json.dumps(CONNECTION), *arguments],
+         # Not by a variable of the command line, which would count for the controller too.
+         "--connection", DOCKER, *arguments],
         cwd=CLONE, env={**os.environ, **ENVIRONMENT, **environment}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, errors="surrogateescape", timeout=TIME_LIMIT, check=False,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosts import play, states
+from tests.hosts import states
 from tests.hosts.host import Host
 
 pytestmark = pytest.mark.images("trixie")
@@ -30,10 +30,7 @@ def harden(host: Host, directory: Path, **options: Any) -> dict[str, Any]:
         "daemon_apply_settle": 1,
         "compliance_report_directory": str(directory),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        # Variables of the command line would count for the controller too.
-        patch.setattr(play, "CONNECTION", {})
-        host.playbook("bulwark.docker.harden", {**rest, **options}, "--connection", play.DOCKER)
+    host.playbook("bulwark.docker.harden", {**rest, **options})
     row = json.loads((directory / "report.json").read_text(encoding="utf-8"))["hosts"][0]
     assert row["change"]["mode"] == "done", row["change"]["message"]
     return dict(row["change"])

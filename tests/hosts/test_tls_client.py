@@ -4,19 +4,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import docker  # type: ignore[import-untyped]
 import pytest
 
-from tests.hosts import play
 from tests.hosts.auditing import audit, finding, verdict
-from tests.hosts.engine import CLONE
 from tests.hosts.host import Host
 from tests.hosts.states import TLS, start_docker
 
@@ -62,16 +57,8 @@ def client(
         "daemon_tls_client_endpoints": [endpoint],
         **options,
     }
-    # An extra variable would be the connection of the controller as well, where certificates are signed.
-    inventory = authority / "inventory.json"
-    inventory.write_text(json.dumps({"all": {"hosts": {host.name: play.CONNECTION}}}), encoding="utf-8")
-    done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "--inventory", inventory, PLAYBOOK,
-         "--extra-vars", json.dumps(given), *flags],
-        cwd=CLONE, env={**os.environ, **play.ENVIRONMENT}, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=play.TIME_LIMIT, check=False,
-    )  # fmt: skip
-    assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
+    done = host.playbook(PLAYBOOK, given, *flags, check=False)
+    assert (done.rc == 0) is succeeds, done.stdout + done.stderr
     assert "PRIVATE KEY" not in done.stdout + done.stderr
     return done.stdout
 

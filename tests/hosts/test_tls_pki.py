@@ -38,10 +38,7 @@ def run(
     tell = {"ansible.builtin.debug": {"msg": "seen={{ seen | default({}) | to_json | b64encode }}"}}
     tasks = [FACTS, *tasks, tell]
     book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        # Variables of the command line would count for the controller too.
-        patch.setattr(play, "CONNECTION", {})
-        return host.playbook(book, variables, "--connection", play.DOCKER, *options, check=False)
+    return host.playbook(book, variables, *options, check=False)
 
 
 @pytest.fixture(scope="module")
