@@ -271,10 +271,11 @@ def test_everything_that_can_be_operated_has_a_name(page):
 
 def test_what_failed_is_printed_though_it_was_closed(page, pictures):
     page.media(kind="print")
-    visible = "return document.querySelector(arguments[0]).checkVisibility({contentVisibilityAuto: true})"
-    assert page.run(visible, ".fail .control:not([open]) .message")
-    assert not page.run(visible, ".pass .control .message")
-    assert not page.run(visible, "#filters")
+    visible = "document.querySelector(arguments[0]).checkVisibility({contentVisibilityAuto: true})"
+    # What was not rendered until now is so with the next frame only.
+    page.wait(visible, ".fail .control:not([open]) .message")
+    assert not page.run(f"return {visible}", ".pass .control .message")
+    assert not page.run(f"return {visible}", "#filters")
     page.media()
     page.pdf(pictures / "few.pdf")
     assert len(re.findall(rb"/Type\s*/Page\b", (pictures / "few.pdf").read_bytes())) > 5
