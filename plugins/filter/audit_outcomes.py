@@ -15,10 +15,10 @@ description:
   - Takes C(hostvars) after the role P(bulwark.docker.compliance_audit#role) has run and gives one row per host that it
     was started on, also for hosts that could not be reached or failed.
   - After a harden run the row also has C(before), the audit that a playbook kept as C(compliance_audit_before),
-    and C(change), what the roles of the collection registered (C(daemon_config_result),
-    C(daemon_config_files_result), C(userns_remap_result), C(daemon_tls_result), C(daemon_apply_result),
-    C(daemon_apply_resolved)) merged into one. With C(harden_failure), what a playbook kept of a failure as a
-    dictionary with C(msg), the change failed.
+    and C(change), what the roles of the collection registered (C(rootless_result), C(rootless_daemon_result),
+    C(daemon_config_result), C(daemon_config_files_result), C(userns_remap_result), C(daemon_tls_result),
+    C(daemon_apply_result), C(daemon_apply_resolved), C(listening_services_result)) merged into one. With
+    C(harden_failure), what a playbook kept of a failure as a dictionary with C(msg), the change failed.
 positional: _input, hosts
 options:
   _input:

@@ -9,12 +9,13 @@
     at        the number of the point where it happens, from 1
     after     the call from which on they are counted, if not from the first on
     place     in place of the number: the line of `points`, the first time
-    kinds     the calls that count: names of CALLS, "systemctl", "useradd", "userdel", and "api" for orders to the
-              engine; each is a point before it, for a program another after it
+    kinds     the calls that count: names of CALLS, "systemctl" (of the system or of an account), "loginctl",
+              "useradd", "userdel", and "api" for orders to the engine; each is a point before it, for a program
+              another after it
     undone    whether the commit fails, so that the run goes on with undoing
     points    a file that gets a line for each point: the call with what called it
 
-`python3 faulty.py look` prints what must be the same before and after a fault.
+`python3 faulty.py look [DIRECTORY]` prints what must be the same before and after a fault, below that directory too.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ CALLS = {
     "write": os,
 }
 SAFE_METHODS = ("GET", "HEAD")
-ORDERS = ("daemon-reload", "reload", "reset-failed", "restart", "start", "stop")
+ORDERS = (
+    *("daemon-reload", "reload", "reset-failed", "restart", "start", "stop"),
+    *("disable", "enable", "mask", "unmask"),
+)
 # Copies that the tools of shadow keep of what they edit, and their common lock.
 NOISE = ("/etc/.pwd.lock", "/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-")
 
@@ -107,10 +111,11 @@ class Points:
 
         class Watched(subprocess.Popen[bytes]):
             def __init__(self, argv: list[str], **named: Any) -> None:
-                program = Path(argv[0]).name
+                # For an account's systemd it is called by runuser.
+                program = "systemctl" if "systemctl" in argv else Path(argv[0]).name
                 orders = [word for word in argv[1:] if word in ORDERS]
                 self.name = f"{program} {orders[0]}" if program == "systemctl" and orders else ""
-                if program in ("useradd", "userdel"):
+                if program in ("loginctl", "useradd", "userdel"):
                     self.name = program
                 if program not in kinds:
                     self.name = ""
@@ -194,10 +199,11 @@ def run(module: str, fault: dict[str, Any]) -> None:
     runpy.run_module(f"{PACKAGE}.modules.{module}", run_name="__main__")
 
 
-def look() -> dict[str, Any]:
+def look(*more: str) -> dict[str, Any]:
     """The host as a fault must leave it: {tree, unit, engine, containers, left, transactions}."""
+    trees = [_tree(Path(each)) for each in ("/etc", *more)]
     return {
-        "tree": _tree(Path("/etc")),
+        "tree": {path: facts for tree in trees for path, facts in tree.items()},
         "unit": _properties("docker.service", "ActiveState", "SubState"),
         "socket": _properties("docker.socket", "ActiveState", "SubState"),
         **_engine(),
@@ -271,6 +277,6 @@ def _left() -> list[str]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "look":
-        print(json.dumps(look()))
+        print(json.dumps(look(*sys.argv[2:])))
     else:
         run(sys.argv[2], json.loads(sys.argv[3]))

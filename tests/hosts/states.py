@@ -47,7 +47,7 @@ docker logs "$1"
 exit 1
 """
 
-# As the manual of rootless mode tells to install it; the test hosts' kernel gives it no packet filter.
+# As the manual of rootless mode tells to install it; the tool takes a packet filter that is no module for none.
 _ROOTLESS = """
 set -e
 export XDG_RUNTIME_DIR=/run/user/1000

@@ -246,31 +246,67 @@ def test_r38_swarm_with_one_manager(shared_host: Host) -> None:
 
 
 def test_r42_rootless_engine_is_judged_on_its_own(host: Host) -> None:
-    states.rootless(host, {"no-new-privileges": True, "userland-proxy": False})
+    states.rootless(host, {"no-new-privileges": True, "live-restore": True})
     states.rootless_docker(host, "import", "/usr/share/bulwark-test/busybox.tar", "busybox:test")
-    states.rootless_docker(
-        host, "run", "--detach", "--name", "mine", "--network", "none", "busybox:test", "sleep", "600"
-    )
+    sockets = [f"--volume={states.ROOTLESS_SOCKET}:/own", "--volume=/run/docker.sock:/system"]
+    for name, *options in (
+        ("mine", "--publish=127.0.0.1:8080:80", "--memory=64m", "--cpu-shares=100", *sockets),
+        ("guest", "--network=host"),
+    ):
+        states.rootless_docker(
+            host, "run", "--detach", "--name", name, *options, "busybox:test", "httpd", "-f", "-p", "80"
+        )
+    # Without the proxy the host would not reach it.
+    assert "404" in host.run("curl --silent --include --max-time 5 http://127.0.0.1:8080/").stdout
     result = audit(host)
     rootless = engine_of(result, "rootless:worker")
     assert rootless["config"]["path"] == "/home/worker/.config/docker/daemon.json"
-    (container,) = rootless["containers"]
-    assert (container["process"]["uid"], container["process"]["no_new_privs"]) == (1000, True)
+    for container in rootless["containers"]:
+        assert (container["process"]["uid"], container["process"]["no_new_privs"]) == (1000, True)
     for control in (
         "daemon.rootless_mode",
         "daemon.userns_remap",
         "daemon.no_new_privileges",
-        "daemon.userland_proxy",
         "container.root_user",
         "container.no_new_privileges",
         "file.engine_socket",
         "file.engine_configuration",
         "file.config_directory",
+        "file.containerd_socket",
         "rootless.unprivileged",
         "rootless.service",
     ):
         assert (control, verdict(result, control, "rootless:worker")) == (control, "pass")
+    for control in ("daemon.userland_proxy", "daemon.live_restore"):
+        assert (control, verdict(result, control, "rootless:worker")) == (control, "not_applicable")
     assert verdict(result, "daemon.rootless_mode", "system") == "fail"
+    for control, name, actual in (
+        # The account may not open the system's.
+        ("container.engine_socket", "mine", states.ROOTLESS_SOCKET),
+        ("container.cpu_limit", "mine", "limit ignored"),
+        ("container.resource_limits", "mine", "memory (limit ignored), pids"),
+        # What is published is opened by the engine, in the network that this one shares.
+        ("container.undeclared_listeners", "guest", "80/tcp"),
+    ):
+        shown = {s["name"]: s["actual"] for s in finding(result, control, "rootless:worker")["subjects"]}
+        assert (control, shown[name]) == (control, actual)
+    assert finding(result, "container.engine_socket", "rootless:worker")["severity"] == "high"
+    # Edge cases 90 and 98; and the system's engine is replaced.
+    host.run("usermod --append --groups docker worker")
+    host.run("systemctl disable --quiet --now docker.socket docker.service")
+    host.put("/home/worker/.config/docker/daemon.json", '{"userns-remap": "default"}')
+    result = audit(host)
+    for control, actual in (
+        ("rootless.no_userns_remap", "default"),
+        ("rootless.user_not_in_docker_group", "member of docker"),
+    ):
+        found = finding(result, control, "rootless:worker")
+        assert (control, [s["actual"] for s in found["subjects"]]) == (control, [actual])
+    remedy = finding(result, "rootless.no_userns_remap", "rootless:worker")["remedy"]
+    assert (remedy["role"], remedy["variables"]["rootless_user"]) == ("rootless", "worker")
+    assert verdict(result, "rootless.system_engine_off", "rootless:worker") == "pass"
+    # An engine that is off leaves nothing unknown.
+    assert not [f for f in result["findings"] if (f["engine"], f["verdict"]) == ("system", "unknown")]
 
 
 @pytest.mark.images("trixie")

@@ -20,6 +20,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.apply import Refused
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_settings import SETTINGS
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import option_changes, sentence
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
@@ -88,6 +89,11 @@ def roll_back_last(
             f"Transaction {wanted} is not the last committed one of engine {target.name}, which is {found.id}: "
             "undo that one first."
         )
+    if found.manifest.get("setup"):
+        raise StateError(
+            f"Transaction {found.id} set engine {target.name} up: take it away with the role rootless and "
+            "rootless_state: absent, which brings the host back to how it was."
+        )
     foreign = found.foreign_changes()
     if foreign:
         raise StateError(
@@ -148,7 +154,7 @@ def _check(work: apply.Job) -> None:
 
 def tell(work: apply.Job) -> dict[str, Any]:
     """What the job does, as a module's result tells."""
-    actions = [_action(step) for step in work.stage.steps]
+    actions = [action(step) for step in work.stage.steps]
     actions += option_changes(work.before or {}, work.after)
     actions += [
         f"{'open' if opened else 'close'} {unit}" for unit, opened in sorted(work.stage.sockets.items())
@@ -171,20 +177,23 @@ def tell(work: apply.Job) -> dict[str, Any]:
 
 _STEPS = {
     "account": "create the system account {key}",
-    "enablement": "{order} {key}",
+    "dead_socket": "remove the dead socket {key}",
     "file": "{order} {key}",
+    "home_file": "{order} {key}",
     "install": "write {key} from {source}",
+    "login": "create the account {key} with its home",
     "permissions": "give {key} to root with mode {mode:04o}",
+    "restart": "restart {key}",
     "subids": "give {key} the subordinate ids {start}:{count}",
 }
 
 
-def _action(step: Mapping[str, Any]) -> str:
-    orders = {
-        "enablement": "enable" if step.get("enabled") else "disable",
-        "file": "remove" if step.get("content") is None else "write",
-    }
-    return _STEPS[step["step"]].format(**step, order=orders.get(step["step"]))
+def action(step: Mapping[str, Any]) -> str:
+    """The line that tells of a step."""
+    kind = step["step"]
+    if kind in SETTINGS:
+        return SETTINGS[kind].says(step["key"], step["value"])
+    return _STEPS[kind].format(**step, order="remove" if step.get("content") is None else "write")
 
 
 def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
@@ -201,8 +210,8 @@ def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
             staged.put(steps.file(entry["path"], None if before is None else before.decode()))
         elif entry["kind"] == "account":
             left.append(f"account {entry['name']} stays")
-        elif entry["kind"] == "enablement":
-            staged.put(steps.enablement(entry["unit"], entry["before"]))
+        elif entry["kind"] == "setting":
+            staged.put(steps.setting(entry["what"], entry["key"], entry["before"]))
         elif entry["kind"] == "sockets":
             # One that was open before is opened anew, at its former address.
             former = found.notes("engine")[0]["sockets"]

@@ -49,6 +49,12 @@ def start(socket: str, ids: Sequence[str], timeout: float) -> list[str]:
     return left
 
 
+def running(socket: str, timeout: float) -> list[str]:
+    """The ids of the containers that run. Raises Unreadable."""
+    with _api(socket, timeout) as api:
+        return [str(each["Id"]) for each in api.get("/containers/json")]
+
+
 def disk_usage(socket: str, timeout: float) -> dict[str, Any] | None:
     """GET /system/df, which may take long on a large engine; None when it does not answer in time."""
     with _api(socket, timeout) as api:

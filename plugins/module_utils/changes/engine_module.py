@@ -50,21 +50,21 @@ class EngineModule:
         self.options: dict[str, Any] = module.params
         self.check_mode = bool(module.check_mode)
         self.store = Store()
-        self.limits = Limits(self.options["timeout"], self.options["settle"])
+        self.limits = Limits(self.options["timeout"], self.options.get("settle", 0.0))
         self.consents = carry_out.Consents(
             self.options.get("allow_container_stop", False), self.options.get("allow_data_switch", False)
         )
 
-    def run(self, work: Callable[[EngineModule], dict[str, Any]]) -> None:
-        """Do the work, alone on the host unless in check mode, and return what it tells."""
+    def run(self, work: Callable[[EngineModule], dict[str, Any]], alone: bool = True) -> None:
+        """Do the work and return what it tells. It is alone on the host, unless in check mode or told otherwise."""
         for name in ("timeout", "settle"):
-            if self.options[name] < 0 or (name == "timeout" and not self.options[name]):
+            if self.options.get(name, 0) < 0 or (name == "timeout" and not self.options[name]):
                 self._module.fail_json(
                     msg=f"{name}: {self.options[name]:g} is not a positive number of seconds."
                 )
         told: dict[str, Any] = {}
         try:
-            if self.check_mode:
+            if self.check_mode or not alone:
                 told = work(self)
             else:
                 with self.store.locked(self.options["timeout"]):
@@ -91,14 +91,18 @@ class EngineModule:
 
         With `refused` nothing is staged: the module fails, or where `when_refused` is "skip" tells that alone.
         """
-        if refused and self.options["when_refused"] == "fail":
-            raise apply.Refused(sentence(refused), refused)
         if refused:
-            undone = {"changed": False, "actions": [], "costs": [], "effect": plan.NONE}
-            return {**told, **undone, "refused": [*told.get("refused", ()), *refused]}
+            return self.withheld(told, refused)
         if not self.check_mode:
             stage.save(self.store, found.target.name, found.stage)
         return told
+
+    def withheld(self, told: dict[str, Any], refused: list[dict[str, Any]]) -> dict[str, Any]:
+        """What is told when nothing is done for want of consent. Raises Refused unless `when_refused` is "skip"."""
+        if self.options["when_refused"] == "fail":
+            raise apply.Refused(sentence(refused), refused)
+        undone = {"changed": False, "actions": [], "costs": [], "effect": plan.NONE}
+        return {**told, **undone, "refused": [*told.get("refused", ()), *refused]}
 
     def stage_and_apply(self, work: Callable[[EngineModule], dict[str, Any]]) -> None:
         """The same for modules that stage, and apply at once where their option `apply` says so."""

@@ -10,9 +10,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stays_behind import (
+    USAGE,
+    amounts,
+    hidden,
+    human,
+    name_of,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.subids import NEEDED, few
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import security_options
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine_versions import engine_version
@@ -28,30 +35,12 @@ _RUNS = ("running", "paused", "restarting")
 _IMAGE_STORE = "containerd-snapshotter"
 _REFUSES_IMAGE_STORE = (29,)
 _TRUE = ("", "1", "t", "T", "true", "TRUE", "True")
-_OWN_NETWORKS = ("bridge", "host", "none", "docker_gwbridge")
 # HostConfig key: what the engine or runc (ipc) refuses to share.
 _SHARED = {
     "NetworkMode": "it shares the host's network, which is refused with userns-remap",
     "PidMode": "it shares the host's processes, which is refused with userns-remap",
     "IpcMode": "it shares the host's shared memory, with which it does not start under userns-remap",
 }
-# kind: (key of /system/df up to API 1.51, key since 1.52, where an item has its size)
-_USAGE: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "images": ("Images", "ImageUsage", ("Size",)),
-    "containers": ("Containers", "ContainerUsage", ("SizeRw",)),
-    "volumes": ("Volumes", "VolumeUsage", ("UsageData", "Size")),
-    "build_cache": ("BuildCache", "BuildCacheUsage", ("Size",)),
-}
-_KINDS = {
-    "images": ("image", "images"),
-    "containers": ("container", "containers"),
-    "volumes": ("volume", "volumes"),
-    "networks": ("network", "networks"),
-    "plugins": ("plugin", "plugins"),
-    "build_cache": ("entry of the build cache", "entries of the build cache"),
-}
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
 Engine = Mapping[str, Any]
 Broken = dict[str, str]
 
@@ -93,7 +82,7 @@ class Preflight(NamedTuple):
         if self.current == self.target:
             return None
         sizes = [part["size"] for part in self.hidden.values() if part["count"] and part["size"] is not None]
-        unknown = any(self.hidden.get(kind, {"size": 0})["size"] is None for kind in _USAGE)
+        unknown = any(self.hidden.get(kind, {"size": 0})["size"] is None for kind in USAGE)
         size = None if unknown else sum(sizes)
         return {"name": posixpath.basename(self.current), "path": self.current, "size": size}
 
@@ -149,8 +138,8 @@ def _preflight(
         current,
         target,
         _broken(engine, start) if start is not None else [],
-        sorted(_name(one) for one in read(engine, "containers") if read(one, "state") in _RUNS),
-        _hidden(engine, df),
+        sorted(name_of(one) for one in read(engine, "containers") if read(one, "state") in _RUNS),
+        hidden(engine, df),
         _swarm(engine),
         _returns(engine, base, target),
         _data_root_problem(base, mode_of) if switched_on else None,
@@ -217,7 +206,7 @@ def _broken(engine: Engine, start: int) -> list[Broken]:
             reasons = set(_reasons(container, engine, start))
         except Unread as problem:
             reasons = {f"it cannot be judged: {problem}"}
-        found += [{"container": _name(container), "reason": reason} for reason in reasons]
+        found += [{"container": name_of(container), "reason": reason} for reason in reasons]
     return sorted(found, key=lambda one: (one["container"], one["reason"]))
 
 
@@ -269,65 +258,6 @@ def _of_mount(mount: Mapping[str, Any], start: int) -> Iterator[str]:
         yield f"it cannot read its mount {owned} any more"
     elif mount["read_write"] and not mode & 2:
         yield f"it cannot write to its mount {owned} any more"
-
-
-def _name(container: Mapping[str, Any]) -> str:
-    return str(container["name"] or container["id"][:12])
-
-
-# --- what is hidden ---
-
-
-def _hidden(engine: Engine, df: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    networks = [one for one in read(engine, "networks") if one["name"] not in _OWN_NETWORKS]
-    names: dict[str, list[str]] = {
-        "images": _image_names(engine),
-        "containers": [_name(one) for one in read(engine, "containers")],
-        "volumes": [one["name"] for one in read(engine, "volumes")],
-        # Those of a swarm are its managers' business.
-        "networks": [one["name"] for one in networks if one["scope"] == "local"],
-        "plugins": [one["name"] for one in read(engine, "plugins")],
-        "build_cache": [],
-    }
-    # Only those with a tag or a container are in a snapshot.
-    least = {kind: len(known) for kind, known in names.items()}
-    least["images"] = max(least["images"], read(engine, "info").get("Images") or 0)
-    found = {}
-    for kind, known in names.items():
-        count, size = _used(kind, df) if kind in _USAGE else (0, None)
-        found[kind] = {"count": max(count, least[kind]), "size": size, "names": sorted(map(str, known))}
-    return found
-
-
-def _image_names(engine: Engine) -> list[str]:
-    try:
-        return [(one["tags"] or [one["id"]])[0] for one in read(engine, "images")]
-    except Unread:
-        return []
-
-
-def _used(kind: str, df: Mapping[str, Any] | None) -> tuple[int, int | None]:
-    """(count, bytes) as /system/df has it; bytes None where it does not tell (a volume's -1 is such a word)."""
-    if df is None:
-        return 0, None
-    former, since, path = _USAGE[kind]
-    if former not in df:
-        usage = df.get(since)
-        return (0, None) if usage is None else (usage.get("TotalCount", 0), usage.get("TotalSize", 0))
-    # 1.52 has both; a volume of unknown size is seen in the items alone.
-    items = df[former] or []
-    if kind == "images":
-        # Images share layers.
-        return len(items), df.get("LayersSize", 0)
-    sizes = [_at(item, path) for item in items]
-    return len(items), None if any(size < 0 for size in sizes) else sum(sizes)
-
-
-def _at(item: Any, path: Iterable[str]) -> int:
-    for key in path:
-        item = (item or {}).get(key)
-    # A field of 0 is left out.
-    return item or 0
 
 
 def _swarm(engine: Engine) -> str | None:
@@ -389,7 +319,7 @@ def notices(found: Preflight) -> list[str]:
 
 
 def _hiding(found: Preflight) -> str:
-    parts = [_amount(kind, found.hidden[kind]) for kind in _KINDS if found.hidden[kind]["count"]]
+    parts = amounts(found.hidden)
     if found.swarm:
         parts.append(f"its place in the swarm as a {found.swarm}")
     return (
@@ -408,19 +338,5 @@ def _stopping(found: Preflight, live_restore: bool) -> str:
     return f"The switch stops {names}, which the engine does not see afterwards."
 
 
-def _amount(kind: str, part: Mapping[str, Any]) -> str:
-    one, many = _KINDS[kind]
-    size = "" if part["size"] is None else f" ({human(part['size'])})"
-    return f"{part['count']} {one if part['count'] == 1 else many}{size}"
-
-
 def _many(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def human(size: int) -> str:
-    """Bytes as the docker client shows them, by thousands: "1.2 GB"."""
-    value, unit = float(size), 0
-    while value >= 999.95 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.0f} B" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"

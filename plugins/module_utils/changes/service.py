@@ -71,7 +71,9 @@ class Service:
         if user:
             environment = f"XDG_RUNTIME_DIR=/run/user/{user.uid}"
             self._prefix = ("runuser", "-u", user.name, "--", "env", environment, "systemctl", "--user")
-            self._journal = ("journalctl", f"_UID={user.uid}", f"--user-unit={unit}")
+            # --user-unit shows root's own alone. What the unit wrote, or its systemd of it.
+            owner = f"_UID={user.uid}"
+            self._journal = ("journalctl", f"_SYSTEMD_USER_UNIT={unit}", owner, "+", f"USER_UNIT={unit}", owner)
 
     def state(self) -> State:
         """How the service is now."""
@@ -141,6 +143,10 @@ class Service:
         if sockets:
             self._call(SECONDS, "start", *sockets)
 
+    def unit_file(self, order: str) -> None:
+        """enable, disable, mask or unmask the unit."""
+        self._call(SECONDS, "--quiet", order, self.unit)
+
     def is_active(self, unit: str) -> bool:
         """Whether that unit is active."""
         return self._call(SECONDS, "show", "--property=ActiveState", "--value", unit).strip() == "active"
@@ -153,7 +159,12 @@ class Service:
         )
         blocks = [_properties(block) for block in shown.split("\n\n")]
         failed = [block["Id"] for block in blocks if block.get("ActiveState") == "failed"]
-        self._call(SECONDS, "reset-failed", *failed, self.unit)
+        try:
+            self._call(SECONDS, "reset-failed", *failed, self.unit)
+        except ServiceError as problem:
+            # What is neither active nor wanted by anybody systemd has forgotten already.
+            if "not loaded" not in str(problem):
+                raise
 
     def journal(self, since: float) -> list[str]:
         """The last lines that the service has logged since then (epoch), without credentials and its debug output."""

@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic, subids
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic, host_settings, subids
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import STOP_SECONDS, ServiceError
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
 
 SUBID_FILES = {"uid": "/etc/subuid", "gid": "/etc/subgid"}
@@ -35,6 +37,37 @@ def file(path: str, content: str | None) -> dict[str, Any]:
     return {"step": "file", "key": path, "content": content}
 
 
+def home_file(user: str, path: str, content: str | None, mode: int = 0o644) -> dict[str, Any]:
+    """A file of that user's, at `path` below the home, holds that text; None: it is not there."""
+    return {"step": "home_file", "key": f"~{user}/{path}", "content": content, "mode": mode}
+
+
+def login(name: str) -> dict[str, Any]:
+    """The ordinary account `name` exists, with its home."""
+    return {"step": "login", "key": name}
+
+
+def reread(unit: str, restart: bool = False) -> dict[str, Any]:
+    """systemd reads the files of that unit anew. Before they change: undoing has them read anew too, and with `restart`
+    the unit restarted with them."""
+    return {"step": "reread", "key": unit, "restart": restart}
+
+
+def restart(unit: str) -> dict[str, Any]:
+    """The unit restarts."""
+    return {"step": "restart", "key": unit}
+
+
+def dead_socket(path: str) -> dict[str, Any]:
+    """No socket lies at `path` to which nobody listens."""
+    return {"step": "dead_socket", "key": path}
+
+
+def no_directory(user: str | None, path: str) -> dict[str, Any]:
+    """The directory, which is that user's or root's, is gone if nothing is in it."""
+    return {"step": "no_directory", "key": path, "user": user}
+
+
 def install(path: str, source: str, content: bytes, mode: int) -> dict[str, Any]:
     """A file of root's with that mode holds what `source` holds, which is `content` now. A stage keeps no secrets, so
     it bears the digest alone."""
@@ -54,7 +87,12 @@ def permissions(path: str, mode: int) -> dict[str, Any]:
 
 def enablement(unit: str, enabled: bool) -> dict[str, Any]:
     """systemd starts that unit at boot, or does not."""
-    return {"step": "enablement", "key": unit, "enabled": enabled}
+    return setting("enabled", unit, enabled)
+
+
+def setting(what: str, key: str, value: Any) -> dict[str, Any]:
+    """One of host_settings.SETTINGS has that value."""
+    return {"step": what, "key": key, "value": value}
 
 
 def drop_ins(planned: Iterable[dict[str, Any]], unit: str) -> dict[str, str | None]:
@@ -64,6 +102,39 @@ def drop_ins(planned: Iterable[dict[str, Any]], unit: str) -> dict[str, str | No
         for step in planned
         if step["step"] == "file" and Path(step["key"]).parent.name == f"{unit}.d"
     }
+
+
+def holds(step: dict[str, Any]) -> bool:
+    """Whether it is so already. Raises Unwritable."""
+    kind, key = step["step"], step["key"]
+    if kind in host_settings.SETTINGS:
+        return bool(host_settings.read(kind, key) == step["value"])
+    if kind in ("file", "home_file"):
+        return bool(content_of(step) == step["content"])
+    if kind == "no_directory":
+        return not Path(key).is_dir()
+    return kind == "dead_socket" and not _is_dead(key)
+
+
+def content_of(step: dict[str, Any]) -> str | None:
+    """What the file of a step of the kinds `file` and `home_file` holds now."""
+    path, owner = _place(step)
+    with atomic.acting_as(*owner):
+        found = atomic.look(atomic.real(path))
+    return found[0].decode("utf-8", "surrogateescape") if found else None
+
+
+def path_of(step: dict[str, Any]) -> str:
+    """Where the file of such a step lies."""
+    return _place(step)[0]
+
+
+def _place(step: dict[str, Any]) -> tuple[str, tuple[int, int]]:
+    if step["step"] == "file":
+        return step["key"], (0, 0)
+    user, _slash, below = step["key"][1:].partition("/")
+    account = host_settings.user_of(user)
+    return str(Path(account.home, below)), (account.uid, account.gid)
 
 
 def perform(step: dict[str, Any], transaction: Transaction) -> None:
@@ -95,10 +166,54 @@ def _subids(step: dict[str, Any], transaction: Transaction) -> None:
 
 
 def _file(step: dict[str, Any], transaction: Transaction) -> None:
+    place, owner = _place(step)
     if step["content"] is None:
-        transaction.remove_file(step["key"])
+        transaction.remove_file(place, owner)
     else:
-        transaction.write_file(step["key"], step["content"].encode(), atomic.fresh())
+        fresh = atomic.fresh(owner)._replace(mode=step.get("mode", 0o644))
+        transaction.write_file(place, step["content"].encode("utf-8", "surrogateescape"), fresh, owner)
+
+
+def _login(step: dict[str, Any], transaction: Transaction) -> None:
+    transaction.create_login(step["key"])
+
+
+def _reread(step: dict[str, Any], transaction: Transaction) -> None:
+    transaction.reread(step["key"], step["restart"])
+
+
+def _restart(step: dict[str, Any], transaction: Transaction) -> None:
+    try:
+        service = host_settings.service_of(step["key"])
+        service.daemon_reload()
+        service.restart(STOP_SECONDS)
+    except ServiceError as problem:
+        raise atomic.Unwritable(str(problem)) from problem
+
+
+def _no_directory(step: dict[str, Any], transaction: Transaction) -> None:
+    account = host_settings.user_of(step["user"]) if step["user"] else None
+    transaction.remove_directory(step["key"], (account.uid, account.gid) if account else (0, 0))
+
+
+def _dead_socket(step: dict[str, Any], transaction: Transaction) -> None:
+    # systemd makes it anew when the socket unit opens.
+    if _is_dead(step["key"]):
+        Path(step["key"]).unlink()
+
+
+def _is_dead(path: str) -> bool:
+    """Whether a socket lies there and nobody listens to it."""
+    try:
+        if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+            return False
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _install(step: dict[str, Any], transaction: Transaction) -> None:
@@ -118,8 +233,8 @@ def _permissions(step: dict[str, Any], transaction: Transaction) -> None:
         transaction.set_permissions(path, 0, 0, step["mode"], acl=False, inode=seen.st_ino)
 
 
-def _enablement(step: dict[str, Any], transaction: Transaction) -> None:
-    transaction.set_enabled(step["key"], step["enabled"])
+def _setting(step: dict[str, Any], transaction: Transaction) -> None:
+    transaction.set(step["step"], step["key"], step["value"])
 
 
 @contextlib.contextmanager
@@ -150,9 +265,15 @@ def _locked(path: str) -> Iterator[None]:
 
 _PERFORM: dict[str, Callable[[dict[str, Any], Transaction], None]] = {
     "account": _account,
-    "enablement": _enablement,
+    "dead_socket": _dead_socket,
     "file": _file,
+    "home_file": _file,
     "install": _install,
+    "login": _login,
+    "no_directory": _no_directory,
     "permissions": _permissions,
+    "reread": _reread,
+    "restart": _restart,
     "subids": _subids,
+    **dict.fromkeys(host_settings.SETTINGS, _setting),
 }

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic, host_settings
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import STOP_SECONDS, ServiceError
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import (
     Store,
     give_reserve,
@@ -106,6 +107,21 @@ class Transaction:
             with atomic.acting_as(*owner):
                 atomic.remove(target)
 
+    def remove_directory(self, path: str, owner: tuple[int, int] = (0, 0)) -> None:
+        """Remove a directory in which nothing is; one that holds something stays."""
+        found = Path(path)
+        try:
+            with atomic.acting_as(*owner):
+                seen = found.lstat()
+                if not stat.S_ISDIR(seen.st_mode) or any(found.iterdir()):
+                    return
+            mode = stat.S_IMODE(seen.st_mode)
+            self._append({"kind": "removed_directory", "path": path, "owner": list(owner), "mode": mode})
+            with atomic.acting_as(*owner):
+                found.rmdir()
+        except OSError as problem:
+            raise atomic.Unwritable(f"{path} cannot be removed: {problem.strerror}") from problem
+
     def set_permissions(
         self,
         path: str,
@@ -161,10 +177,28 @@ class Transaction:
         if done.status != 0:
             raise atomic.Unwritable(f"account {name} cannot be created: useradd: {done.err.strip()}")
 
-    def set_enabled(self, unit: str, enabled: bool) -> None:
-        """Whether systemd starts that unit at boot."""
-        self._append({"kind": "enablement", "unit": unit, "before": _is_enabled(unit), "after": enabled})
-        _enable(unit, enabled)
+    def create_login(self, name: str) -> None:
+        """An ordinary account with a home and a group of the same name, without a password."""
+        if _is_account(name):
+            raise atomic.Unwritable(f"account {name} cannot be created: it is there already")
+        self._append({"kind": "login", "name": name})
+        done = limits.run(
+            ["useradd", "--user-group", "--create-home", "--shell", "/bin/bash", name], _SECONDS
+        )
+        if done.status != 0:
+            raise atomic.Unwritable(f"account {name} cannot be created: useradd: {done.err.strip()}")
+
+    def set(self, what: str, key: str, value: Any) -> list[str]:
+        """One of host_settings.SETTINGS; returns what it leaves as it is, a sentence each."""
+        before = host_settings.read(what, key)
+        self._append({"kind": "setting", "what": what, "key": key, "before": before, "after": value})
+        return host_settings.write(what, key, value)
+
+    def reread(self, key: str, restart: bool) -> None:
+        """systemd reads the files of that unit (host_settings.service_of) anew; so it does when what comes after is
+        undone, and with `restart` the unit restarts with them then."""
+        self._append({"kind": "reread", "key": key, "restart": restart})
+        _read_anew(key)
 
     def commit(self, **about: Any) -> None:
         """The change holds. From now on only an explicit order undoes it."""
@@ -336,6 +370,14 @@ def _undo_directory(entry: Entry, folder: Path) -> str | None:
     return None
 
 
+def _undo_removed_directory(entry: Entry, folder: Path) -> str | None:
+    path = Path(entry["path"])
+    with atomic.acting_as(*tuple(entry["owner"])):
+        path.mkdir(exist_ok=True)
+        path.chmod(entry["mode"])
+    return None
+
+
 def _undo_permissions(entry: Entry, folder: Path) -> str | None:
     with atomic.acting_as(*tuple(entry["owner"])):
         try:
@@ -383,22 +425,44 @@ def _undo_account(entry: Entry, folder: Path) -> str | None:
     return f"account {name} stays: userdel: {done.err.strip()}" if done.status != 0 else None
 
 
-def _undo_enablement(entry: Entry, folder: Path) -> str | None:
-    unit = entry["unit"]
-    if _is_enabled(unit) != entry["before"]:
-        _enable(unit, entry["before"])
+def _undo_login(entry: Entry, folder: Path) -> str | None:
+    name = entry["name"]
+    if not _is_account(name):
+        return None
+    # Its own systemd may have been started.
+    limits.run(["loginctl", "terminate-user", name], _SECONDS)
+    done = limits.run(["userdel", "--remove", name], _SECONDS)
+    # 12: the home could not be removed.
+    return (
+        f"account {name} stays: userdel: {done.err.strip()}"
+        if _is_account(name) or done.status == 12
+        else None
+    )
+
+
+def _undo_setting(entry: Entry, folder: Path) -> str | None:
+    what, key, before = entry["what"], entry["key"], entry["before"]
+    if host_settings.read(what, key) == before:
+        return None
+    return "; ".join(host_settings.write(what, key, before)) or None
+
+
+def _undo_reread(entry: Entry, folder: Path) -> str | None:
+    _read_anew(entry["key"])
+    # It ran before, and may have failed since.
+    if entry["restart"]:
+        try:
+            host_settings.service_of(entry["key"]).restart(STOP_SECONDS)
+        except ServiceError as problem:
+            raise atomic.Unwritable(str(problem)) from problem
     return None
 
 
-def _is_enabled(unit: str) -> bool:
-    return limits.run(["systemctl", "is-enabled", unit], _SECONDS).out.strip() == "enabled"
-
-
-def _enable(unit: str, enabled: bool) -> None:
-    order = "enable" if enabled else "disable"
-    done = limits.run(["systemctl", "--quiet", order, unit], _SECONDS)
-    if done.status != 0:
-        raise atomic.Unwritable(f"systemctl {order} {unit}: {done.err.strip()}")
+def _read_anew(unit: str) -> None:
+    try:
+        host_settings.reread(unit)
+    except ServiceError as problem:
+        raise atomic.Unwritable(str(problem)) from problem
 
 
 def _is_account(name: str) -> bool:
@@ -408,10 +472,13 @@ def _is_account(name: str) -> bool:
 _UNDO: dict[str, Callable[[Entry, Path], str | None]] = {
     "account": _undo_account,
     "directory": _undo_directory,
-    "enablement": _undo_enablement,
     "file": _undo_file,
     "lock": _undo_lock,
+    "login": _undo_login,
     "permissions": _undo_permissions,
+    "removed_directory": _undo_removed_directory,
+    "reread": _undo_reread,
+    "setting": _undo_setting,
 }
 
 

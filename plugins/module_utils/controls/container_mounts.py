@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers import (
@@ -35,6 +35,8 @@ _SENSITIVE_TREE = re.compile(
     r"/(?:boot|etc/(?:cron\.\w+|docker|g?shadow|pam\.d|ssh|sudoers(?:\.d)?|systemd)|(?:usr/)?lib/systemd"
     r"|root/\.ssh|var/lib/containerd|var/spool/cron)(?:/|$)"
 )
+# In a home: keys, what runs at login or start, what steers the engine and its client.
+_TAKE_OVER = (".bashrc", ".config/docker", ".config/systemd", ".docker", ".profile", ".ssh")
 _HARMLESS_DEVICES = [
     "/dev/fuse",
     "/dev/net/tun",
@@ -80,14 +82,32 @@ def _shown(source: str, mount: Mapping[str, Any]) -> str:
     level=1,
 )
 def engine_socket(container: Container, case: Case) -> Outcome:
-    """Who can talk to the engine can start a privileged container: root of the host.
-
-    A mount of a directory above the socket reaches it too, and read-only hinders nobody from connecting.
+    """Who can talk to the engine can start a privileged container: root of the host, or with a rootless engine
+    its account. A mount of a directory above the socket reaches it too, and read-only hinders nobody from
+    connecting. From a rootless engine's containers those sockets count that its account may open.
     """
-    reached = {path for mount in read(container, "mounts") for path in mount["reaches"]}
-    sources = {mount["source"] for mount in read(container, "mounts") if mount["reaches"]}
-    return (
-        Deviation(listed(sorted(reached)), None, f"mount of {listed(sorted(sources))}") if reached else None
+    reached: dict[str, str] = {}
+    for mount in read(container, "mounts"):
+        reached.update({path: mount["source"] for path in mount["reaches"] if _may_open(path, case)})
+    sources = sorted(set(reached.values()))
+    return Deviation(listed(sorted(reached)), None, f"mount of {listed(sources)}") if reached else None
+
+
+def _may_open(socket: str, case: Case) -> bool:
+    """Whether root of the engine's containers may: that of a rootless engine is its account, in no group of the host
+    but the primary one (26.1: connecting was refused although the account was in the group docker)."""
+    if not case.rootless or socket not in case.host("files"):
+        return True
+    fact = case.host("files", socket)
+    if fact is None:
+        return False
+    if fact["uid"] == case.engine["uid"] or int(fact["mode"], 8) & 0o002:
+        return True
+    account = next((one for one in case.host("accounts", "users") if one["uid"] == case.engine["uid"]), None)
+    by_group = account is None or fact["gid"] == account["gid"]
+    named = f"user:{case.engine['user']}:"
+    return bool(by_group and int(fact["mode"], 8) & 0o020) or any(
+        entry.startswith(named) and "w" in entry for entry in read(fact, "acl")
     )
 
 
@@ -102,26 +122,31 @@ def engine_socket(container: Container, case: Case) -> Outcome:
     parameters={"allow": []},
 )
 def sensitive_mounts(container: Container, case: Case) -> Outcome:
-    """A bind of / or of a system directory shows the host's secrets; a writable one is root of the host.
+    """A bind of / or of a system directory shows the host's secrets; a writable one is root of the host. With a
+    rootless engine it is its account that is at stake: its keys, its units, its engine.
 
     `allow` lists paths of the host (shell patterns). /proc, /sys and /dev have controls of their own.
     """
-    root = case.of_engine("info", "DockerRootDir")
+    trees = [case.of_engine("info", "DockerRootDir"), *_of_account(case)]
     found = sorted(
         _shown(source, mount)
         for source, mount in _binds(container, case)
-        if not allowed(source, case.parameters["allow"]) and _sensitive(source, root)
+        if not allowed(source, case.parameters["allow"]) and _sensitive(source, trees)
     )
     return Deviation(listed(found), None, "mounts") if found else None
 
 
-def _sensitive(source: str, data_root: str) -> bool:
-    return bool(
-        _SENSITIVE.fullmatch(source)
-        or _SENSITIVE_TREE.match(source)
-        or _below(data_root, source)
-        or _below(source, data_root)
-    )
+def _of_account(case: Case) -> Iterator[str]:
+    """The directories by which a rootless engine's account is taken over."""
+    for account in case.host("accounts", "users") if case.rootless else ():
+        if account["name"] == case.engine["user"]:
+            yield from (f"/run/user/{account['uid']}/{name}" for name in ("bus", "systemd"))
+            yield from (posixpath.join(account["home"], name) for name in _TAKE_OVER)
+
+
+def _sensitive(source: str, trees: Iterable[str]) -> bool:
+    known = _SENSITIVE.fullmatch(source) or _SENSITIVE_TREE.match(source)
+    return bool(known) or any(_below(tree, source) or _below(source, tree) for tree in trees)
 
 
 @control(

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers import (
     Container,
     Outcome,
@@ -40,8 +42,12 @@ def _shared(
 
 
 def _own_network(case: Case) -> bool:
-    # rootlesskit makes a network namespace of its own; pid, ipc and uts stay the host's.
-    return case.rootless and "--net=host" not in ((case.engine["rootlesskit"] or {}).get("argv") or ())
+    # rootlesskit makes a network namespace of its own; pid, ipc and uts stay the host's. Since 29.5 it may lie aside,
+    # so that dockerd itself, and containers with --network host, are in the host's.
+    given = (case.engine["rootlesskit"] or {}).get("argv") or ()
+    return case.rootless and not any(
+        word == "--net=host" or re.fullmatch("--detach-netns(=true)?", word) for word in given
+    )
 
 
 SHARED = tuple(

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -16,7 +17,10 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers
     option,
     users,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import HOST_BINDING
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import (
+    HOST_BINDING,
+    configured_value,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
@@ -177,14 +181,29 @@ def _local(address: str) -> bool:
 
 
 def _declared(container: Container, case: Case) -> set[str]:
-    """What it and the containers that joined its network expose or publish."""
+    """What it and the containers that joined its network expose or publish; in a rootless engine's own network
+    also what that engine itself opens there: for its API and for published ports."""
     guests = [
         other
         for other in case.of_engine("containers")
         if other is container or option(other, "NetworkMode") == f"container:{container['id']}"
     ]
     declared = {port.target for guest in guests for port in published(guest, case)}
+    if option(container, "NetworkMode") == "host":
+        declared.update(
+            f"{port.number}/{port.target.partition('/')[2]}"
+            for other in case.of_engine("containers")
+            for port in published(other, case)
+        )
+        declared.update(f"{number}/tcp" for number in _api_ports(case))
     return declared.union(*(read(guest, "config", "exposed_ports") or () for guest in guests))
+
+
+def _api_ports(case: Case) -> list[str]:
+    hosts = configured_value(case.engine, "hosts") or ()
+    ports = {host: re.search(r":(\d+)/?$", host) for host in hosts if host.startswith("tcp:")}
+    # What Docker takes where a TCP address names no port.
+    return [port[1] if port else "2375" for port in ports.values()]
 
 
 # It is what docker run does, and daemon.icc tells whether the containers on it reach each other.

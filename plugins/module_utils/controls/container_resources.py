@@ -70,11 +70,13 @@ def cpu_limit(container: Container, case: Case) -> Outcome:
     With `accept_shares` a weight (--cpu-shares) is enough: it holds back when others want the CPU.
     """
     if option(container, "NanoCpus") or (option(container, "CpuQuota") or 0) > 0:
-        supported = case.of_engine("info").get("CpuCfsQuota", True)
-        return None if supported else Deviation("limit ignored", None, "/info CpuCfsQuota")
-    if case.parameters["accept_shares"] and option(container, "CpuShares"):
-        return None
-    return Deviation("no limit", None, None)
+        support = "CpuCfsQuota"
+    elif case.parameters["accept_shares"] and option(container, "CpuShares"):
+        support = "CPUShares"
+    else:
+        return Deviation("no limit", None, None)
+    kept = case.of_engine("info").get(support, True)
+    return None if kept else Deviation("limit ignored", None, f"/info {support}")
 
 
 @control(

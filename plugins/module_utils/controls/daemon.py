@@ -178,7 +178,9 @@ def log_rotation(engine: Engine, case: Case) -> Deviation | None:
     "The engine can enforce resource limits",
     "medium",
     Remedy(
-        "manual", "Boot with cgroup v2 and delegate cpu, cpuset, io, memory and pids to the user's manager."
+        "manual",
+        "Boot with cgroup v2 and delegate cpu, cpuset, io, memory and pids to the user's manager"
+        " (rootless_delegate of the role rootless).",
     ),
     requirements=("D07-04", "RT-48"),
 )
@@ -229,6 +231,8 @@ def _confined_containers(case: Case) -> Iterable[Item]:
     apparmor = case.host("host", "lsm", "apparmor")
     if not apparmor or not apparmor["enabled"]:
         raise NotApplicable("the host has no AppArmor")
+    if case.rootless:
+        raise NotApplicable("a rootless engine cannot load AppArmor profiles, and ignores the option")
     return containers(case)
 
 

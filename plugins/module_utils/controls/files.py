@@ -52,9 +52,17 @@ def _unit_fragment(name: str) -> Callable[[Case], Iterator[Place]]:
     def select(case: Case) -> Iterator[Place]:
         fragment = unit(case, name).get("fragment")
         if fragment:
-            yield Place(fragment)
+            yield from _unmasked([fragment], case)
 
     return select
+
+
+def _unmasked(paths: Iterable[str], case: Case) -> Iterator[Place]:
+    """Without links to /dev/null, by which systemd takes a unit or a drop-in as masked: that one is everybody's."""
+    known = case.host("files")
+    return (
+        Place(path) for path in paths if "/dev/null" not in (path, (known.get(path) or {}).get("target"))
+    )
 
 
 def _engine_units(case: Case) -> Iterator[Mapping[str, Any]]:
@@ -65,7 +73,7 @@ def _engine_units(case: Case) -> Iterator[Mapping[str, Any]]:
 
 def _drop_ins(case: Case) -> Iterator[Place]:
     for found in _engine_units(case):
-        yield from map(Place, found["drop_ins"])
+        yield from _unmasked(found["drop_ins"], case)
 
 
 def _environment_files(case: Case) -> Iterator[Place]:
@@ -138,9 +146,12 @@ def _mapped_group(place: Place, case: Case) -> set[int]:
 
 
 def _containerd_socket(case: Case) -> Iterator[Place]:
-    if case.rootless:
-        raise NotApplicable("a rootless engine's containerd listens in the user's own mount namespace")
     given = configured_value(case.engine, "containerd")
+    if case.rootless:
+        # It runs a containerd of its own, beside its socket.
+        own = posixpath.dirname(case.of_engine("socket")) + "/docker/containerd/containerd.sock"
+        yield from _owned(case, given or own)
+        return
     # Without the option dockerd uses the first when it is there, and otherwise runs a containerd of its own.
     yield from map(Place, [given] if given else _CONTAINERD_SOCKETS)
 

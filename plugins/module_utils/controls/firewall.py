@@ -34,7 +34,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.packet_fil
     incoming,
     native_chains,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.places import system_engine
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.places import is_off, system_engine
 
 
 def _families(case: Case) -> list[int]:
@@ -67,7 +67,8 @@ def firewall_default(_snapshot: Mapping[str, Any], case: Case) -> list[Deviation
 
 
 def _reachable_from_containers(case: Case) -> Iterable[Item]:
-    system_engine(case)
+    if is_off(case, system_engine(case)):
+        raise NotApplicable("the system's engine is off")
     return services(case, lambda socket: is_exposed(socket) and socket["protocol"] in ("tcp", "udp"))
 
 
@@ -124,6 +125,8 @@ def docker_user_rules(_engine: Mapping[str, Any], case: Case) -> Deviation | Non
     """
     if case.rootless:
         raise NotApplicable("a rootless engine has a network namespace of its own")
+    if is_off(case, case.engine):
+        raise NotApplicable("the engine is off: what is left of its chains serves nobody")
     tables = case.host("firewall", "iptables")
     if tables is None or "DOCKER-USER" not in tables.get("filter", {}):
         raise NotApplicable("there is no DOCKER-USER chain")

@@ -23,6 +23,16 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     NotApplicable,
     Unread,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.places import is_off
+
+# Scopes whose critical controls are about ways to root of the host.
+_WAYS_TO_ROOT = ("containers", "files")
+# For a rootless engine: the role that does what this one does for the system's, and its variable for the account.
+_ROOTLESS_ROLES = {
+    "daemon_config": ("daemon_config", "daemon_apply_user"),
+    "rootless": ("rootless", "rootless_user"),
+    "userns_remap": ("rootless", "rootless_user"),
+}
 
 # The verdict of a control is that of its worst subject.
 _WORST_FIRST = (FAIL, UNKNOWN, MANUAL, PASS, NOT_APPLICABLE)
@@ -38,8 +48,8 @@ def findings_of(
     findings = []
     for control in controls:
         chosen = {**control.parameters, **parameters.get(control.id, {})}
-        severity = severities.get(control.id, control.severity)
         for engine in _engines(snapshot, control):
+            severity = severities.get(control.id) or _severity(control, engine)
             findings.append(_finding(control, Case(snapshot, engine, chosen), engine, severity))
     return sorted(findings, key=lambda finding: (finding["control"], finding["engine"] or ""))
 
@@ -49,6 +59,16 @@ def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Mapping[
     if not control.per_engine or not isinstance(engines, Sequence):
         return (None,)
     return engines or (None,)
+
+
+def _severity(control: Control, engine: Mapping[str, Any] | None) -> str:
+    """What gives root of the host gives no more than one account where the engine is that account's."""
+    critical = control.severity == "critical" and control.scope in _WAYS_TO_ROOT
+    return "high" if critical and _user_of(engine) else control.severity
+
+
+def _user_of(engine: Mapping[str, Any] | None) -> str | None:
+    return engine.get("user") if engine is not None else None
 
 
 def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, severity: str) -> dict[str, Any]:
@@ -70,6 +90,9 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
         verdict, reason = UNKNOWN, str(problem)
     except Exception as problem:
         verdict, reason = UNKNOWN, _crash(problem)
+    if verdict == UNKNOWN and engine is not None and _asks_in_vain(case, reason, subjects):
+        verdict, reason = NOT_APPLICABLE, "the engine is off, and no unit starts it"
+        subjects, counts = [], {}
     subjects.sort(
         key=lambda subject: (_WORST_FIRST.index(subject["verdict"]), subject["name"], subject["id"])
     )
@@ -83,7 +106,7 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
         "message": reason or _message(verdict, counts, subjects),
         "subjects": subjects,
         "counts": {verdict: count for verdict, count in counts.items() if count},
-        "remedy": _remedy(control) if verdict in (FAIL, MANUAL) else None,
+        "remedy": _remedy(control, _user_of(engine)) if verdict in (FAIL, MANUAL) else None,
         "references": {
             "requirements": list(control.requirements),
             "cis_1_6_0": list(control.cis_1_6_0),
@@ -93,8 +116,24 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
     }
 
 
-def _remedy(control: Control) -> dict[str, Any]:
-    return {**control.remedy._asdict(), "variables": dict(control.remedy.variables)}
+def _asks_in_vain(case: Case, reason: str | None, subjects: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether all that was not read is what an engine that is off does not tell."""
+    silence = case.engine.get("error")
+    reasons = {reason} if reason else {subject["evidence"] for subject in subjects}
+    try:
+        return silence is not None and reasons == {silence} and is_off(case, case.engine)
+    except Unread:
+        return False
+
+
+def _remedy(control: Control, user: str | None) -> dict[str, Any]:
+    """`user` is whose engine it is, None for the system's: not every role is for a rootless engine too."""
+    role, variables = control.remedy.role, dict(control.remedy.variables)
+    if role and user:
+        role, account = _ROOTLESS_ROLES.get(role, (None, ""))
+        variables = {name: value for name, value in variables.items() if role and name.startswith(role)}
+        variables.update({account: user} if role else {})
+    return {**control.remedy._asdict(), "role": role, "variables": variables}
 
 
 def _judge_item(control: Control, item: Item, case: Case) -> tuple[str, list[dict[str, Any]], str | None]:

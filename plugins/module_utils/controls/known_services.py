@@ -78,13 +78,21 @@ KNOWN_SERVICES = tuple(
     Service(name, tuple(programs.split()), ports, authentication, reason)
     for name, programs, ports, authentication, reason in _TABLE
 )
+# Each has a control of its own: to stop the service alone stops nothing. The name is that of both units.
+RPCBIND = Service(
+    "rpcbind", ("rpcbind*",), (111,), NONE, "tells anybody what else runs, and amplifies attacks"
+)
+AVAHI = Service("avahi-daemon", ("avahi-daemon*",), (5353,), NONE, "parses packets of everybody on the link")
+SWITCHED_OFF = (RPCBIND, AVAHI)
 MANAGEMENT = ("cockpit", "webmin", "ajenti")
 
 
-def known_service(names: Iterable[str], protocol: str, port: int) -> Service | None:
+def known_service(
+    names: Iterable[str], protocol: str, port: int, table: Iterable[Service] = KNOWN_SERVICES
+) -> Service | None:
     """The service that one of the names (process, unit, package) stands for; without names, by the port."""
     names = [name for name in names if name]
-    for service in KNOWN_SERVICES:
+    for service in table:
         if any(fnmatchcase(name, pattern) for name in names for pattern in service.programs):
             return service
         if not names and port in service.ports and protocol in ("tcp", "udp"):

@@ -47,7 +47,10 @@ all_control = scope("listeners", per_engine=False, over=lambda case: services(ca
     "No service that a container host rarely needs can be reached over the network",
     "high",
     Remedy(
-        "manual", "Stop and disable its units with their sockets, or run it in a container; else `allow` it."
+        "live",
+        "Stop and disable its units with their sockets, or run it in a container; else `allow` it.",
+        "listening_services",
+        {"listening_services_action": "disable"},
     ),
     requirements=("D04-01",),
     parameters={"allow": []},
@@ -67,7 +70,9 @@ def unneeded_service(service: Service, case: Case) -> Deviation | None:
     "Every service that can be reached over the network was declared",
     "medium",
     Remedy(
-        "manual", "Bind it to loopback or one address, stop it, or name it in `allow` (unit, port, address)."
+        "manual",
+        "Bind it to loopback or one address (listening_services_rebind of the role listening_services), stop it"
+        " (listening_services_deny), or name it in `allow` (unit, port, address).",
     ),
     requirements=("D04-02", "D04-21"),
     parameters={"allow": []},
@@ -116,7 +121,8 @@ def authentication(service: Service, case: Case) -> Deviation | None:
     "low",
     Remedy(
         "live",
-        "Drop-in with IPAddressDeny=any and IPAddressAllow=..., or a packet filter that drops by default.",
+        "Drop-in with IPAddressDeny=any and IPAddressAllow=... (listening_services_restrict of the role"
+        " listening_services), or a packet filter that drops by default.",
     ),
     requirements=("D04-23",),
     parameters={"allow": []},

@@ -16,7 +16,7 @@ Listener = Mapping[str, Any]
 
 # The addresses by which a socket or a published port is open on all interfaces.
 WILDCARDS = ("", "*", "0.0.0.0", "::")
-_ENGINE_PROGRAMS = (
+ENGINE_PROGRAMS = (
     "dockerd",
     "docker-proxy",
     "containerd",
@@ -26,11 +26,11 @@ _ENGINE_PROGRAMS = (
     "podman",
     "conmon",
 )
-_SSH = ("sshd", "sshd-*", "sshd.service", "ssh.service", "ssh.socket", "sshd.socket", "dropbear*")
+SSH = ("sshd", "sshd-*", "sshd.service", "ssh.service", "ssh.socket", "sshd.socket", "dropbear*")
 # Each has a control of its own.
 _JUDGED_APART = ("rpcbind*", "avahi-daemon*", "systemd-*")
 _DHCP_CLIENT_PORTS = (68, 546)
-_NETWORK_MANAGERS = ("systemd-networkd*", "NetworkManager*", "dhcpcd*", "dhclient*")
+NETWORK_MANAGERS = ("systemd-networkd*", "NetworkManager*", "dhcpcd*", "dhclient*")
 _ALLOW_KEYS = ("unit", "package", "protocol", "port", "address")
 
 
@@ -103,7 +103,7 @@ def matches(names: Iterable[str], patterns: Sequence[str]) -> bool:
 
 def is_ssh(service: Service) -> bool:
     """Whether the service is a secure shell server."""
-    return matches(service.names, _SSH)
+    return matches(service.names, SSH)
 
 
 def is_documented(service: Service, case: Case) -> bool:
@@ -111,11 +111,11 @@ def is_documented(service: Service, case: Case) -> bool:
     names = service.names
     if service.protocol == "udp" and service.port in _DHCP_CLIENT_PORTS:
         return True
-    if service.protocol == "raw" and matches(names, _NETWORK_MANAGERS):
+    if service.protocol == "raw" and matches(names, NETWORK_MANAGERS):
         return True
     return (
         is_ssh(service)
-        or matches(names, (*_ENGINE_PROGRAMS, *_JUDGED_APART, "docker*.service", "docker*.socket"))
+        or matches(names, (*ENGINE_PROGRAMS, *_JUDGED_APART, "docker*.service", "docker*.socket"))
         or any("docker.service" in (unit(case, name).get("triggers") or ()) for name in names)
         or (service.protocol == "udp" and not names and _is_overlay(service, case))
     )

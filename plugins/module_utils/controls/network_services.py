@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import known_services
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
@@ -33,17 +34,18 @@ host_control = scope("listeners", per_engine=False, over=on_host)
 
 
 def _switched_off(
-    control_id: str, requirement: str, severity: str, name: str, port: int, why: str
+    control_id: str, requirement: str, severity: str, known: known_services.Service, why: str
 ) -> Control:
     """A control that a service, its socket unit included, neither listens nor will after the next boot."""
+    name = known.name
 
     def judge(_snapshot: Mapping[str, Any], case: Case) -> list[Deviation]:
         exposed = [item.value for item in services(case)]
-        found = [service for service in exposed if matches(service.names, (f"{name}*",))]
+        found = [service for service in exposed if matches(service.names, known.programs)]
         if found:
             return [Deviation(service.shown, "not listening", service.name) for service in found]
         for service in exposed:
-            if service.port == port:
+            if service.port in known.ports:
                 require_owner(service)
         enabled = [each for each in (f"{name}.socket", f"{name}.service") if is_enabled(unit(case, each))]
         return [Deviation(f"{each} is enabled", "disabled or masked", "systemctl") for each in enabled]
@@ -54,8 +56,10 @@ def _switched_off(
         f"{name} is switched off",
         severity,
         Remedy(
-            "manual",
+            "live",
             f"systemctl disable --now {name}.socket {name}.service; one alone starts the other again.",
+            "listening_services",
+            {"listening_services_action": "disable"},
         ),
         requirements=(requirement,),
     )(judge)
@@ -67,8 +71,7 @@ SWITCHED_OFF = (
         "listener.rpcbind",
         "D04-09",
         "high",
-        "rpcbind",
-        111,
+        known_services.RPCBIND,
         "It serves NFS version 3 and NIS, tells anybody what else runs, and amplifies attacks. Stopping the"
         " service alone leaves port 111 with systemd, and the first packet starts it again.",
     ),
@@ -76,8 +79,7 @@ SWITCHED_OFF = (
         "listener.avahi",
         "D04-11",
         "medium",
-        "avahi-daemon",
-        5353,
+        known_services.AVAHI,
         "It announces the host and parses multicast packets from everybody on the link. A line to its socket"
         " in /run starts it again when only the service was stopped.",
     ),
@@ -97,7 +99,11 @@ _SYSTEMD_SERVICES = {
     "listener.systemd_services",
     "systemd's own network services cannot be reached over the network",
     "medium",
-    Remedy("live", "Set what the evidence names in a drop-in and restart the service, or disable the unit."),
+    Remedy(
+        "live",
+        "Set what the evidence names in a drop-in and restart the service, or disable the unit; LLMNR and"
+        " MulticastDNS by listening_services_rebind of the role listening_services.",
+    ),
     requirements=("D04-12",),
     parameters={"allow": []},
 )
@@ -172,7 +178,8 @@ _LIBWRAP = ("libwrap0", "libwrap0t64", "tcp_wrappers-libs", "tcp_wrappers", "tcp
     "low",
     Remedy(
         "manual",
-        "Move the rules to IPAddressDeny= and IPAddressAllow= of the units, or to the packet filter.",
+        "Move the rules to IPAddressDeny= and IPAddressAllow= of the units (listening_services_restrict of the role"
+        " listening_services), or to the packet filter.",
     ),
     requirements=("D04-23",),
 )

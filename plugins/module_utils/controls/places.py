@@ -18,6 +18,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Unread,
     read,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.units import is_enabled
 
 _PROGRAM_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin")
 # With userns-remap the engine works in a directory named after the mapping, below the configured one.
@@ -31,6 +32,16 @@ def system_engine(case: Case) -> Mapping[str, Any]:
             found: Mapping[str, Any] = engine
             return found
     raise NotApplicable("no engine of the system on this host")
+
+
+def is_off(case: Case, engine: Mapping[str, Any]) -> bool:
+    """Whether the system's engine is stopped and nothing starts it: no client, no boot."""
+    if engine.get("user") is not None or engine.get("state") != "stopped":
+        return False
+    units = case.host("units")
+    service = engine["unit"]
+    starting = [unit for name, unit in units.items() if name == service or service in unit["triggers"]]
+    return bool(starting) and not any(is_enabled(unit) or unit["active"] != "inactive" for unit in starting)
 
 
 def data_root(engine: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ _PACKAGED = (
     "/sbin/",
     "/nix/store/",
 )
+_RESTRICTED = "kernel.apparmor_restrict_unprivileged_userns"
 _ENGINE_PACKAGES = ("docker-ce", "docker.io", "moby-engine", "docker-engine", "docker", "moby", "docker-moby")
 
 
@@ -55,7 +56,10 @@ control = scope("rootless", per_engine=True, over=rootless_engine)
     "medium",
     Remedy(
         "manual",
-        "Move to a rootless engine where its limits allow: ports below 1024, AppArmor, overlay networks.",
+        "Set up a rootless engine for an account of your choice (rootless_user) where its limits allow: ports below"
+        " 1024, AppArmor, overlay networks. Images and volumes do not come along.",
+        "rootless",
+        {"rootless_state": "present"},
     ),
     cis=("2.1",),
     level=1,
@@ -74,7 +78,12 @@ def rootless_mode(engine: Engine, case: Case) -> Deviation | None:
     "rootless.unprivileged",
     "The processes of a rootless engine belong to its user",
     "high",
-    Remedy("restart", "Start it by the user's own systemd unit, without sudo."),
+    Remedy(
+        "restart",
+        "Stop it, and start it by the user's own systemd unit, without sudo.",
+        "rootless",
+        {"rootless_state": "present"},
+    ),
     requirements=("RT-29", "RT-34"),
 )
 def unprivileged(engine: Engine, case: Case) -> Iterator[Deviation]:
@@ -97,7 +106,12 @@ def unprivileged(engine: Engine, case: Case) -> Iterator[Deviation]:
     "rootless.no_userns_remap",
     "A rootless engine is not told to remap users again",
     "high",
-    Remedy("restart", "Remove userns-remap from the user's daemon.json."),
+    Remedy(
+        "restart",
+        "Remove userns-remap from the user's daemon.json.",
+        "rootless",
+        {"rootless_state": "present"},
+    ),
 )
 def no_userns_remap(engine: Engine, case: Case) -> Deviation | None:
     """It has no ids to give: with userns-remap the daemon dies at its next start (seen on 20.10 and 26.1)."""
@@ -114,6 +128,8 @@ def no_userns_remap(engine: Engine, case: Case) -> Deviation | None:
     Remedy(
         "live",
         "Run loginctl enable-linger for the user, then systemctl --user enable --now docker as the user.",
+        "rootless",
+        {"rootless_state": "present"},
     ),
     requirements=("RT-32",),
 )
@@ -138,6 +154,8 @@ def service(engine: Engine, case: Case) -> Iterator[Deviation]:
     Remedy(
         "live",
         "Run docker context create rootless --docker host=unix:///run/user/UID/docker.sock, then use it.",
+        "rootless",
+        {"rootless_client": ["context"]},
     ),
     requirements=("RT-33",),
 )
@@ -176,7 +194,10 @@ def user_not_in_docker_group(engine: Engine, case: Case) -> Deviation | None:
     "high",
     Remedy(
         "live",
-        "Stop its containers, then systemctl disable --now docker.service docker.socket, remove the socket.",
+        "Stop its containers (rootless_stop_containers lets the role do it), then systemctl disable --now"
+        " docker.service docker.socket, remove the socket.",
+        "rootless",
+        {"rootless_system_engine": "stop"},
     ),
     requirements=("RT-35",),
     parameters={"beside": False},
@@ -232,7 +253,10 @@ def packaged(engine: Engine, case: Case) -> Deviation | None:
     "medium",
     Remedy(
         "live",
-        "Set user.max_user_namespaces above 0; for AppArmor load a profile for the rootlesskit in use.",
+        "Set user.max_user_namespaces above 0 and kernel.unprivileged_userns_clone to 1; for AppArmor load a profile"
+        " for the rootlesskit in use, which the role does.",
+        "rootless",
+        {"rootless_state": "present"},
     ),
 )
 def prerequisites(engine: Engine, case: Case) -> Iterator[Deviation]:
@@ -242,3 +266,8 @@ def prerequisites(engine: Engine, case: Case) -> Iterator[Deviation]:
     for name, refused in (("user.max_user_namespaces", "0"), ("kernel.unprivileged_userns_clone", "0")):
         if case.host("host", "sysctls").get(name) == refused:
             yield Deviation(f"{name} = {refused}", "user namespaces allowed", "sysctl")
+    apparmor = case.host("host", "lsm", "apparmor")
+    restricted = apparmor and apparmor["enabled"] and case.host("host", "sysctls").get(_RESTRICTED) == "1"
+    # The profile of AppArmor's own package is called rootlesskit, others by convention after the path.
+    if restricted and not any("rootlesskit" in name for name in read(apparmor, "profiles")):
+        yield Deviation("no profile for rootlesskit is loaded", "a profile", f"{_RESTRICTED} = 1")

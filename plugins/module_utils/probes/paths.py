@@ -91,6 +91,9 @@ def _of_unit(unit: Mapping[str, Any]) -> Iterable[Any]:
 def _of_engine(engine: Mapping[str, Any]) -> Iterable[Any]:
     config = _mapping(engine.get("config"))
     yield from (config.get("path"), config.get("target"), engine.get("socket"))
+    if engine.get("user") and _is_text(engine.get("socket")):
+        # The containerd that a rootless engine runs for itself.
+        yield f"{posixpath.dirname(engine['socket'])}/docker/containerd/containerd.sock"
     yield _mapping(engine.get("binary")).get("path")
     yield _mapping(engine.get("user_unit")).get("path")
     yield _mapping(engine.get("info")).get("DockerRootDir")

@@ -14,12 +14,15 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary i
 APPLIED, FAILURE = "daemon_apply_result", "harden_failure"
 # In the order in which the change tells of them.
 REGISTERED = (
+    "rootless_result",
+    "rootless_daemon_result",
     "daemon_config_result",
     "daemon_config_files_result",
     "userns_remap_result",
     "daemon_tls_result",
     APPLIED,
     "daemon_apply_resolved",
+    "listening_services_result",
 )
 # A list of the change -> the keys of a result that hold it. A result with a list `skipped` is a skipped task for
 # Ansible, which then notifies no handler (seen on ansible-core 2.19); so a module has another name for it.
@@ -50,7 +53,7 @@ def change_of(variables: Mapping[str, Any]) -> dict[str, Any] | None:
         ),
         **{name: _merged(found, keys) for name, keys in _LISTS.items()},
         "transaction": next((one["transaction"] for one in applied if one.get("transaction")), None),
-        "rolled_back": any(one.get("rolled_back") is True for one in applied),
+        "rolled_back": any(one.get("rolled_back") is True for one in found),
     }
 
 

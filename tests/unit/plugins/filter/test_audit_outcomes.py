@@ -99,6 +99,8 @@ def test_results_of_all_roles_are_one_change():
             "warnings": object(),
         },
         daemon_tls_result={"actions": ["write docker-tcp.socket"], "effect": "restart", "notices": ["kept"]},
+        rootless_daemon_result={"actions": ["set labels"], "transaction": "t4"},
+        rootless_result={"actions": ["enable linger of appuser"], "transaction": "t3"},
         daemon_config_files_result={"actions": ["chmod 0644 /etc/docker/daemon.json"], "effect": "live"},
         daemon_config_result={
             "actions": ["set icc", "set icc"],
@@ -113,6 +115,8 @@ def test_results_of_all_roles_are_one_change():
         "mode": "done",
         "effect": "restart",
         "actions": [
+            "enable linger of appuser",
+            "set labels",
             "set icc",
             "chmod 0644 /etc/docker/daemon.json",
             "write docker-tcp.socket",
@@ -182,6 +186,12 @@ def test_what_was_rolled_back_says_so():
     assert found["status"] == "audited"
     assert found["change"]["rolled_back"] is True
     assert found["change"]["transaction"] == "t"
+
+
+def test_a_transaction_that_is_not_the_engines_is_rolled_back_too_and_not_the_one_to_undo():
+    found = row(rootless_result={"failed": True, "msg": "undone", "rolled_back": True, "transaction": "t"})
+    assert found["change"]["rolled_back"] is True
+    assert found["change"]["transaction"] is None
 
 
 def test_a_host_that_is_lost_after_the_change_has_its_change():

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.remap import (
     costs,
-    human,
     notices,
     preflight,
     refusals,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.stays_behind import human
 
 from tests.unit.builders.containers import (
     bind,

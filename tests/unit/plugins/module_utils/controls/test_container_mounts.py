@@ -50,6 +50,48 @@ def test_engine_sockets(mounts, expected):
 
 
 @pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"uid": 1000, "gid": 1000}, SOCKET),
+        ({"uid": 0, "gid": 995}, "pass"),
+        ({"uid": 0, "gid": 1000}, SOCKET),
+        ({"uid": 0, "gid": 995, "mode": "0666"}, SOCKET),
+        ({"uid": 0, "gid": 995, "acl": ["user:worker:rw-"]}, SOCKET),
+        ({"uid": 0, "gid": 995, "acl": ["user:bob:rw-"]}, "pass"),
+        ({"error": "no permission"}, "unknown"),
+        # It is gone.
+        (None, "pass"),
+    ],
+)
+def test_a_rootless_engines_containers_reach_what_its_account_may_open(fields, expected):
+    fact = fields if fields is None or "error" in fields else {"mode": "0660", "acl": [], **fields}
+    one = mounting(bind(SOCKET, reaches=[SOCKET]))
+    host = host_with(rootless_engine(one, user="worker"), files={SOCKET: fact})
+    found = finding(controls.engine_socket, host)
+    assert expected in (found["verdict"], *(subject["actual"] for subject in found["subjects"]))
+    assert found["severity"] == "high"
+    unseen = finding(controls.engine_socket, host_with(rootless_engine(one, user="worker"), files={}))
+    assert unseen["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("/home/worker/.ssh", "/home/worker/.ssh"),
+        ("/home/worker/.config", "/home/worker/.config"),
+        ("/run/user/1000", "/run/user/1000"),
+        ("/home/worker/site", "pass"),
+        ("/home/bob/.ssh", "pass"),
+    ],
+)
+def test_directories_that_are_a_rootless_engines_account(source, expected):
+    host = host_with(rootless_engine(mounting(bind(source)), user="worker"))
+    found = finding(controls.sensitive_mounts, host)
+    assert expected in (found["verdict"], *(subject["actual"] for subject in found["subjects"]))
+    assert verdict(controls.sensitive_mounts, mounting(bind(source))) == "pass"
+
+
+@pytest.mark.parametrize(
     ("source", "expected"),
     [
         ("/", "/"),

@@ -48,6 +48,9 @@ def test_a_namespace_shared_through_another_container():
     [
         ("container.host_network", "--net=slirp4netns", "not_applicable"),
         ("container.host_network", "--net=host", "host"),
+        # Since 29.5.
+        ("container.host_network", "--detach-netns", "host"),
+        ("container.host_network", "--detach-netns=false", "not_applicable"),
         ("container.host_pid", "--net=slirp4netns", "host"),
     ],
 )

@@ -7,7 +7,15 @@ from __future__ import annotations
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.controls import container_network as controls
 
-from tests.unit.builders.containers import container, default_container, holding, network, stopped
+from tests.unit.builders.containers import (
+    container,
+    default_container,
+    holding,
+    host_with,
+    network,
+    rootless_engine,
+    stopped,
+)
 from tests.unit.builders.judging import finding
 
 BOUND = {"com.docker.network.bridge.host_binding_ipv4": "127.0.0.1"}
@@ -127,3 +135,11 @@ def test_sockets_of_a_shared_network_belong_to_its_owner():
     )
     found = finding(controls.undeclared_listeners, holding(owner, guest))
     assert [(subject["name"], subject["actual"]) for subject in found["subjects"]] == [("owner", "7070/tcp")]
+
+
+def test_what_a_rootless_engine_opens_in_its_own_network_is_not_its_guests():
+    guest = listening(socket(2375), socket(7000), socket(8080), host_config={"NetworkMode": "host"})
+    neighbour = publishing(port(8080))
+    flags = {"host": ["unix:///run/user/1000/docker.sock", "tcp://0.0.0.0"]}
+    found = finding(controls.undeclared_listeners, host_with(rootless_engine(guest, neighbour, flags=flags)))
+    assert [subject["actual"] for subject in found["subjects"]] == ["7000/tcp"]

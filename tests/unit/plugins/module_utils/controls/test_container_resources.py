@@ -99,6 +99,12 @@ def test_limits_that_the_kernel_ignores(control, info, expected):
     assert verdict(control, container(), info=info) == expected
 
 
+@pytest.mark.parametrize(("kept", "expected"), [(True, "pass"), (False, "limit ignored")])
+def test_a_weight_that_the_kernel_ignores_is_no_limit(kept, expected):
+    one = options(NanoCpus=0, CpuShares=512)
+    assert verdict(controls.cpu_limit, one, info={"CPUShares": kept}) == expected
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -189,6 +189,12 @@ def test_profiles_that_containers_name_are_loaded(options, apparmor, verdict):
     judged(daemon.apparmor_profile_loaded, snapshot(running, host={"lsm": {"apparmor": apparmor}}), verdict)
 
 
+def test_a_rootless_engine_ignores_profiles():
+    running = rootless_engine(containers=[container(host_config={"SecurityOpt": ["apparmor=shop"]})])
+    host = rootless_snapshot(running, host={"lsm": {"apparmor": {"enabled": True, "profiles": {}}}})
+    judged(daemon.apparmor_profile_loaded, host, "not_applicable", "a rootless engine cannot load")
+
+
 OPEN_DIRECTORY = [{"path": "/etc/docker", "mode": "0777", "uid": 0, "gid": 0, "acl": []}]
 
 

@@ -37,7 +37,8 @@ def test_a_sound_engine_passes(name):
 @pytest.mark.parametrize("name", BY_ID)
 def test_a_rootless_engine_is_judged_by_its_own_file(name):
     """R42."""
-    assert verdict(name, rootless_engine()) == "pass"
+    means_nothing = name in ("live_restore", "userland_proxy")
+    assert verdict(name, rootless_engine()) == ("not_applicable" if means_nothing else "pass")
 
 
 @pytest.mark.parametrize("name", BY_ID)

@@ -187,6 +187,13 @@ def test_a_socket_unit_that_starts_the_engine_counts_as_its_unit():
     assert {subject["name"] for subject in found["subjects"]} == {drop_in}
 
 
+@pytest.mark.parametrize("control_id", ["file.docker_service_unit", "file.unit_drop_ins"])
+def test_a_masked_unit_has_no_file_to_judge(control_id):
+    """Its file is a link to /dev/null, which everybody may write."""
+    path = PATHS[control_id]
+    assert judged(control_id, path, mode="0666", type="other", target="/dev/null")["verdict"] == "not_applicable"
+
+
 def test_containerd_of_the_engine_itself_is_found_without_an_option():
     bare = {**ENGINE, "flags": {}}
     own = "/run/docker/containerd/containerd.sock"
@@ -257,9 +264,17 @@ def test_files_of_a_rootless_engine(control_id, path, fields, verdict):
     assert (found["engine"], found["verdict"]) == ("rootless:alice", verdict)
 
 
-def test_containerd_of_a_rootless_engine_is_not_looked_for():
-    found = finding(BY_ID["file.containerd_socket"], snapshot({"engines": [rootless_engine()]}))
-    assert found["verdict"] == "not_applicable"
+def test_a_rootless_engine_has_a_containerd_of_its_own():
+    engine = {**rootless_engine(), "flags": {}}
+    accounts = {"users": [{"name": "alice", "uid": 1000, "gid": 1000}]}
+    path = "/run/user/1000/docker/containerd/containerd.sock"
+    for mode, verdict in (("0660", "pass"), ("0666", "fail")):
+        found_file = file(type="socket", mode=mode, uid=1000, gid=1000)
+        found = finding(
+            BY_ID["file.containerd_socket"],
+            snapshot({"engines": [engine], "accounts": accounts, "files": {path: found_file}}),
+        )
+        assert (found["verdict"], found["severity"]) == (verdict, "high")
 
 
 def test_a_host_without_an_engine():

@@ -120,6 +120,16 @@ def test_every_engine_is_judged_on_its_own():
     ]
 
 
+@pytest.mark.parametrize(
+    ("user", "chosen", "severity"),
+    [(None, {}, "critical"), ("alice", {}, "high"), ("alice", {"container.example": "critical"}, "critical")],
+)
+def test_root_of_a_rootless_engines_container_is_an_account(user, chosen, severity):
+    data = snapshot("fail", user=user)
+    (found,) = findings_of(data, [example._replace(severity="critical")], {}, chosen)
+    assert found["severity"] == severity
+
+
 def test_parameters_reach_the_control():
     assert judged(snapshot("fail"), wanted="fail")["verdict"] == "pass"
 

@@ -14,7 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_set
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 
 ROLES_DIRECTORY = Path(__file__).parents[5] / "roles"
-ROLES = ("daemon_config", "daemon_tls", "daemon_tls_client", "userns_remap")
+ROLES = ("daemon_config", "daemon_tls", "daemon_tls_client", "listening_services", "rootless", "userns_remap")
 # The requirement rows that keys of daemon.json, subordinate ids, modes of files, or the PKI of the engine put right.
 ROWS = {
     *("D01-13", "D01-24", "D01-26", "D01-27", "D03-02", "D04-30", "D04-35", "D07-05", "D10-01"),
@@ -36,6 +36,16 @@ EXCEPTIONS = {
     "daemon.central_logging": NEEDS_A_DECISION,
     "daemon.storage_driver": "images and volumes of the old driver are not seen then; they have to be saved first",
     "network.tenants_apart": BY_WHO_PLANS_IT,
+}
+# Variables that a user has to set -> their defaults, None for one without.
+TO_BE_SET: dict[str, Any] = {
+    "daemon_config_ip": "",
+    "daemon_config_settings": {},
+    "daemon_tls_pki": "none",
+    "listening_services_action": "report",
+    "rootless_privileged_ports": "none",
+    "rootless_system_engine": "keep",
+    "rootless_user": None,
 }
 WITH_ROLE = {name: control for name, control in CATALOGUE.items() if control.remedy.role}
 
@@ -61,11 +71,9 @@ def test_what_the_role_does_by_default_is_named_as_it_does_it(control):
     """Either the variable holds its default, or a part of it, or it is one that has to be set."""
     defaults = of_role(control.remedy.role, "defaults/main.yml")
     for name, value in control.remedy.variables.items():
-        default = defaults[name]
-        if name in ("daemon_config_settings", "daemon_config_ip"):
-            assert not default
-        elif name == "daemon_tls_pki":
-            assert default == "none"
+        default = defaults.get(name)
+        if name in TO_BE_SET:
+            assert default == TO_BE_SET[name]
         elif isinstance(value, dict):
             assert {key: default.get(key) for key in value} == value
         else:
@@ -100,3 +108,13 @@ def test_what_the_pki_of_the_engine_puts_right_names_its_role():
     # The key of a CA is for people to take away.
     assert scopes - found == {"tls.ca_key_elsewhere"}
     assert found <= scopes
+
+
+def test_only_controls_of_rootless_engines_name_the_role_rootless():
+    found = {name for name, control in CATALOGUE.items() if control.remedy.role == "rootless"}
+    assert found <= {name for name in CATALOGUE if name.startswith("rootless.")} | {"daemon.rootless_mode"}
+
+
+def test_services_that_are_denied_by_default_name_the_role_that_stops_them():
+    found = {name for name, control in CATALOGUE.items() if control.remedy.role == "listening_services"}
+    assert found == {"listener.avahi", "listener.rpcbind", "listener.unneeded_service"}

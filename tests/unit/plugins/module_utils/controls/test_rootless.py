@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import rootless
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import rootless, userns
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.judge import findings_of
 
@@ -13,6 +14,8 @@ from tests.unit.builders.containers import container
 from tests.unit.builders.daemon import (
     client,
     engine,
+    listener,
+    open_endpoint,
     rootless_engine,
     rootless_snapshot,
     said,
@@ -207,3 +210,83 @@ def test_a_program_in_a_systems_directory_without_its_package_is_found():
 )
 def test_the_kernel_lets_users_make_namespaces(sysctls, verdict):
     judged(rootless.prerequisites, rootless_snapshot(host={"sysctls": sysctls}), verdict)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "restricted", "verdict"),
+    [
+        ({"docker-default": "enforce"}, "1", "fail"),
+        ({"docker-default": "enforce"}, "0", "pass"),
+        ({"rootlesskit": "unconfined"}, "1", "pass"),
+        ({"home.alice.bin.rootlesskit": "unconfined"}, "1", "pass"),
+        ({"error": "securityfs is not mounted"}, "1", "unknown"),
+    ],
+)
+def test_a_kernel_that_restricts_namespaces_has_a_profile_for_rootlesskit(profiles, restricted, verdict):
+    """Edge case 95."""
+    lsm = {"apparmor": {"enabled": True, "profiles": profiles}}
+    host = rootless_snapshot(
+        host={"lsm": lsm, "sysctls": {"kernel.apparmor_restrict_unprivileged_userns": restricted}}
+    )
+    host["host"]["lsm"] = lsm
+    judged(rootless.prerequisites, host, verdict)
+
+
+def test_remedies_of_a_rootless_engine_are_about_it():
+    engine_of_alice = with_settings(rootless_engine(user_unit={"enabled": False}), icc=True)
+    engine_of_alice["networks"][0]["options"]["com.docker.network.bridge.enable_icc"] = "true"
+    host = rootless_snapshot(engine_of_alice, units={"docker.service": unit(active="active")})
+    host["accounts"]["subids"] = {"uid": None, "gid": None, "source": "files"}
+    for control, role, variables in (
+        (rootless.service, "rootless", {"rootless_state": "present", "rootless_user": "alice"}),
+        (
+            rootless.system_engine_off,
+            "rootless",
+            {"rootless_system_engine": "stop", "rootless_user": "alice"},
+        ),
+        (userns.subordinate_ids, "rootless", {"rootless_user": "alice"}),
+        (
+            CATALOGUE["daemon.icc"],
+            "daemon_config",
+            {"daemon_config_baseline": {"icc": False}, "daemon_apply_user": "alice"},
+        ),
+    ):
+        remedy = finding(control, host)["remedy"]
+        assert (remedy["role"], remedy["variables"]) == (role, variables)
+    # The role that secures TCP listeners is for the system's engine.
+    open_to_all = rootless_snapshot(rootless_engine(endpoints=[open_endpoint()]))
+    found = finding(CATALOGUE["listener.docker_api_unauthenticated"], open_to_all)
+    assert (found["severity"], found["remedy"]["role"], found["remedy"]["variables"]) == (
+        "critical",
+        None,
+        {},
+    )
+
+
+OFF = {
+    "docker.service": {"active": "inactive", "enabled": "disabled", "triggers": []},
+    "docker.socket": unit(active="inactive", enabled="masked"),
+}
+
+
+@pytest.mark.parametrize(
+    ("units", "verdict"),
+    [
+        ({}, "not_applicable"),
+        ({"docker.socket": unit(active="active", enabled="masked")}, "unknown"),
+        ({"docker.service": {"active": "inactive", "enabled": "enabled", "triggers": []}}, "unknown"),
+        ({"docker.service": {"active": "failed", "enabled": "disabled", "triggers": []}}, "unknown"),
+    ],
+)
+@pytest.mark.parametrize("name", ["container.root_user", "daemon.icc", "host.services_from_containers"])
+def test_a_systems_engine_that_is_off_is_nothing_to_worry_about(name, units, verdict):
+    """What a rootless engine has replaced would else be unknown for ever."""
+    host = snapshot(stopped_engine())
+    host["units"], host["listeners"] = {**OFF, **units}, [listener(container=None)]
+    assert finding(CATALOGUE[name], host)["verdict"] == verdict
+
+
+def test_an_engine_that_is_off_hides_nothing_else():
+    host = snapshot(stopped_engine(config={"error": "no permission"}))
+    host["units"] = OFF
+    judged(CATALOGUE["daemon.configuration_file"], host, "unknown", "no permission")

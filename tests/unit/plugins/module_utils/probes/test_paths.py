@@ -103,6 +103,10 @@ def of(**parts):
             ],
         ),
         (
+            {"engines": [{"user": "alice", "socket": "/run/user/1000/docker.sock"}]},
+            ["/run/user/1000/docker.sock", "/run/user/1000/docker/containerd/containerd.sock"],
+        ),
+        (
             {"clients": [CLIENT]},
             ["/home/alice/.docker/key.pem", "/home/alice/tls/ca.pem", "/home/alice/tls/key.pem"],
         ),

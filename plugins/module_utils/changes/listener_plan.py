@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which changes follow from decisions and rules, unit by unit, and what is refused. Nothing is changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    listener_decisions,
+    listener_rules,
+    listener_steps,
+    unit_closure,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.listener_rules import Rules
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.unit_closure import Closure, Unit
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
+
+_STOPPING = ("stop", "disable", "mask")
+_CGROUP2 = ("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/unified/cgroup.controllers")
+
+Step = dict[str, Any]
+Told = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """What is done about one unit: `verb` and steps, and the units that have to be off or elsewhere afterwards."""
+
+    unit: str
+    verb: str
+    steps: list[Step]
+    off: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+def planned(
+    decisions: Sequence[listener_decisions.Decision], rules: Rules, action: str
+) -> tuple[list[Change], list[Told], list[str]]:
+    """The changes, what is refused, and notices. Raises Unfit for units that are not what a rule takes them for."""
+    found_changes: list[Change] = []
+    refused: list[Told] = []
+    notices: list[str] = []
+    if action in _STOPPING:
+        wanted = [each.unit for each in decisions if each.verb in _STOPPING and each.unit]
+        names = dict.fromkeys([*wanted, *listener_rules.denied_units(rules)])
+        handled: set[str] = set()
+        for name in names:
+            found = attempt(unit_closure.closure, name)
+            if is_error(found) or handled & {unit.name for unit in found.units}:
+                continue
+            handled |= {unit.name for unit in found.units}
+            if found.needed_by:
+                refused += _needed(found)
+                continue
+            due = listener_steps.off(found, action)
+            notices += _notices(found, action, bool(due))
+            if due:
+                found_changes.append(Change(name, action, due, tuple(unit.name for unit in found.units)))
+    problems: list[str] = []
+    found_changes += _rebinds(rules, problems)
+    found_changes += _restrictions(rules, problems)
+    if problems:
+        raise Unfit(problems)
+    return found_changes, refused, notices
+
+
+def _rebinds(rules: Rules, problems: list[str]) -> Iterator[Change]:
+    for rule in rules.rebind:
+        if rule.settings:
+            due = listener_steps.resolved(rule.settings)
+        else:
+            found = _unit(rule.unit, rule.shown, problems)
+            if found is None:
+                continue
+            if not found.name.endswith(".socket"):
+                problems.append(
+                    f"{rule.shown}: {rule.unit} is no socket unit: set the address in the configuration of the service"
+                )
+                continue
+            due = listener_steps.rebound(found, _services(found), rule.listen)
+        if due:
+            yield Change(rule.unit, "rebind", due, (), rule.listen)
+
+
+def _restrictions(rules: Rules, problems: list[str]) -> Iterator[Change]:
+    if rules.restrict and not any(Path(each).exists() for each in _CGROUP2):
+        problems.append(
+            "restrict: systemd filters addresses on cgroup v2 alone, which this host has not; use a packet filter"
+        )
+        return
+    for rule in rules.restrict:
+        found = _unit(rule.unit, rule.shown, problems)
+        if found:
+            due = listener_steps.restricted(found, _services(found), rule.allow)
+            if due:
+                yield Change(rule.unit, "restrict", due)
+
+
+def _unit(name: str, rule: str, problems: list[str]) -> Unit | None:
+    found = unit_closure.show([name])
+    unit = next(iter(found.values()), None)
+    if unit is None or unit.load != "loaded":
+        problems.append(f"{rule}: systemd has no unit {name} to change ({unit.load if unit else 'unknown'})")
+        return None
+    return unit
+
+
+def _services(unit: Unit) -> list[Unit]:
+    return list(unit_closure.show(unit.triggers).values()) if unit.is_trigger and unit.triggers else []
+
+
+def _needed(found: Closure) -> list[Told]:
+    return [
+        {
+            "message": f"{', '.join(units)} needs {name} and would stop with it: deny that as well, or allow {name}.",
+            "consent": None,
+            "control": "listener.unneeded_service",
+        }
+        for name, units in sorted(found.needed_by.items())
+    ]
+
+
+def _notices(found: Closure, verb: str, changed: bool) -> list[str]:
+    said = []
+    if verb == "mask":
+        said += [
+            f"The file of {unit.name} lies in /etc/systemd/system, where mask would put its link: it is disabled, not "
+            "masked."
+            for unit in found.units
+            if unit.is_of_the_administrator
+        ]
+    elif changed:
+        said += [
+            f"D-Bus starts {unit} again when somebody asks for {name}: only mask keeps it off."
+            for unit, name in sorted(found.bus.items())
+        ]
+    return said

@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module listening_services does: looks, decides, stops or rebinds, looks again, or undoes that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    carry_out,
+    host_change,
+    listener_decisions,
+    listener_inventory,
+    listener_plan,
+    listener_protection,
+    listener_rules,
+    listener_steps,
+    steps,
+    unit_diff,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.apply import Refused
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import sentence
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+    Transaction,
+    last_committed,
+    last_undone,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Unwell
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.listening import shown
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    engine,
+    engines,
+    listeners,
+    packages,
+    processes,
+    units,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
+    container_listeners,
+    known,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
+
+ACTIONS = ("report", "stop", "disable", "mask", "rollback")
+# The name that its transactions have in the journal, where those of engines have an engine's.
+SUBJECT = "listening_services"
+
+Step = dict[str, Any]
+Told = dict[str, Any]
+
+
+class Seen(NamedTuple):
+    """The parts of a snapshot that tell what listens; `walked` are the processes."""
+
+    snapshot: dict[str, Any]
+    walked: Mapping[int, Mapping[str, Any]]
+
+    @property
+    def containers(self) -> list[Mapping[str, Any]]:
+        """Those of all engines."""
+        return [container for each in self.snapshot["engines"] for container in known(each)]
+
+
+def changes(options: Mapping[str, Any]) -> bool:
+    """Whether these options may change the host, which takes root and the lock."""
+    return bool(options["action"] != "report" or options["rebind"] or options["restrict"])
+
+
+def look(timeout: float) -> Seen:
+    """The host as it is. Raises Unreadable where its sockets cannot be listed at all."""
+    walked = processes.walk()
+    services = {name for process in walked.values() if (name := processes.unit_of(process["cgroup"]))}
+    known_units = attempt(units.units, services)
+    found = attempt(engines.find, known_units, walked, account_probe.accounts())
+    known_engines = [] if is_error(found) else found
+    engine.ask_all(known_engines, walked, timeout, False)
+    container_listeners(known_engines)
+    snapshot = {
+        "units": {} if is_error(known_units) else known_units,
+        "engines": known_engines,
+        "listeners": listeners.listeners(known_units, walked, known_engines, packages.owners),
+    }
+    return Seen(snapshot, walked)
+
+
+def carried_out(module: EngineModule) -> Told:
+    """What the module returns. Raises Unfit, Refused, StateError, and Failed of apply."""
+    options = module.options
+    if not module.check_mode and changes(options):
+        carry_out.resolve(module.store, module.limits, dry=False)
+    if options["action"] == "rollback":
+        return roll_back(module.store, module.check_mode)
+    rules = listener_rules.parse(options)
+    seen = look(options["timeout"])
+    protected = listener_protection.protected(seen.walked, os.getpid())
+    decisions = listener_decisions.decide(seen.snapshot, rules, options["action"], protected, date.today())
+    named = listener_decisions.refused(decisions, rules, seen.snapshot, protected, options["action"])
+    if named:
+        raise Refused(sentence(named), named)
+    told: Told = {
+        "listeners": listener_inventory.inventory(
+            seen.snapshot["listeners"], seen.containers, seen.snapshot["units"]
+        ),
+        "decisions": listener_decisions.told(decisions),
+        "left_alone": listener_decisions.left_alone(decisions),
+    }
+    planned, refused, notices = listener_plan.planned(decisions, rules, options["action"])
+    due = [step for change in planned for step in change.steps]
+    actions = list(dict.fromkeys(carry_out.action(step) for step in due if step["step"] != "reread"))
+    told.update(
+        changed=bool(actions), actions=actions, refused=refused, notices=notices, diff=unit_diff.diff(due)
+    )
+    if actions and not module.check_mode:
+        told["transaction"] = _done(module.store, planned, options["timeout"])
+    return told
+
+
+def roll_back(store: Store, dry: bool) -> Told:
+    """The last committed change undone, as a change of its own; {} when it is undone already, or there is none."""
+    found = last_committed(store, SUBJECT)
+    if found is None or last_undone(store, SUBJECT) == found.id:
+        return {}
+    foreign = found.foreign_changes()
+    if foreign:
+        raise StateError(
+            f"Transaction {found.id} is not undone, because somebody changed {', '.join(foreign)} since: "
+            f"merge by hand with what lies in {found.folder}."
+        )
+    back = list(_back(found))
+    told: Told = {"changed": True, "actions": [carry_out.action(step) for step in back], "undone": found.id}
+    told["diff"] = unit_diff.diff(back)
+    if not dry:
+        about = {"engine": SUBJECT, "undoes": found.id}
+        told["transaction"], _none = host_change.carried_out(
+            store, about, lambda transaction: host_change.perform(back, transaction)
+        )
+        found.closed()
+    return told
+
+
+def _back(found: Transaction) -> Iterator[Step]:
+    """What leads back, in reverse order: a unit whose files change is stopped then, as when they were written."""
+    for entry in reversed(found.entries):
+        if entry["kind"] == "setting":
+            yield steps.setting(entry["what"], entry["key"], entry["before"])
+        elif entry["kind"] == "file":
+            before = found.before(entry)
+            yield steps.file(entry["path"], None if before is None else before.decode())
+        elif entry["kind"] == "reread" and entry["restart"]:
+            yield steps.restart(entry["key"])
+
+
+def _done(store: Store, planned: Sequence[listener_plan.Change], timeout: float) -> str:
+    def work(transaction: Transaction) -> None:
+        for change in planned:
+            host_change.perform(change.steps, transaction)
+            _look_again(change, timeout)
+
+    return host_change.carried_out(store, {"engine": SUBJECT}, work)[0]
+
+
+def _look_again(change: listener_plan.Change, timeout: float) -> None:
+    running = list(listener_steps.still_running(change.steps))
+    if running:
+        raise Unwell(
+            f"{', '.join(running)}: not all run, or are off, as they were told; see journalctl -u of each"
+        )
+    if not (change.off or change.addresses):
+        return
+    found = [each for each in look(timeout).snapshot["listeners"] if each["container"] is None]
+    left = [each for each in found if _is_of(each, change.off)]
+    if left:
+        raise Unwell(f"{change.unit} is stopped and {', '.join(map(shown, left))} still listens")
+    if change.addresses:
+        _at_addresses(change, found)
+
+
+def _at_addresses(change: listener_plan.Change, found: Iterable[Mapping[str, Any]]) -> None:
+    own = [each for each in found if each["unit"] == change.unit]
+    wanted = {each.rpartition(":")[0].strip("[]") for each in change.addresses}
+    if not own:
+        raise Unwell(
+            f"{change.unit} does not listen at all after it was bound to {', '.join(change.addresses)}"
+        )
+    elsewhere = [shown(each) for each in own if each["address"] not in wanted]
+    if elsewhere:
+        raise Unwell(f"{change.unit} still listens at {', '.join(elsewhere)}")
+
+
+def _is_of(listener: Mapping[str, Any], units: Sequence[str]) -> bool:
+    owners = listener["owners"] if isinstance(listener["owners"], list) else []
+    return listener["unit"] in units or any(owner["unit"] in units for owner in owners)

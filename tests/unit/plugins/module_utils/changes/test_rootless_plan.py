@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps to a rootless engine and back, for accounts that are to come: nothing of the machine is theirs.
+
+Numbers in names are those of the edge cases.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files as files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_plan as module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_settings import NET_BIND_SERVICE
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_facts import Facts
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_host import Cgroup
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
+
+from tests.unit.plugins.module_utils.changes import test_rootless_preflight as preflight
+
+USER = "bulwark-to-come"
+KIT = "/opt/kit/bin/rootlesskit"
+PROFILE = "/etc/apparmor.d/opt.kit.bin.rootlesskit"
+UNIT = f"{USER}/docker.service"
+
+
+def to_come(**changes: Any) -> Facts:
+    given = {"user": USER, "rootlesskit": KIT, "cgroup": Cgroup(1, (), ()), **preflight.ABSENT, **changes}
+    return preflight.host(**given)
+
+
+def options(**changes: Any) -> dict[str, Any]:
+    return {**preflight.options(), "system_engine": "keep", "client": ["context"], **changes}
+
+
+def keys(planned: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(step["step"], step["key"]) for step in planned]
+
+
+def test_account_that_is_to_come() -> None:
+    found = module.present(to_come(), options(), None)
+    assert keys(found.steps) == [
+        ("login", USER),
+        ("linger", USER),
+        ("home_file", f"~{USER}/{files.UNIT_FILE}"),
+        ("enabled", UNIT),
+        ("running", UNIT),
+        ("home_file", f"~{USER}/{files.CONTEXT_FILE}"),
+        ("context", USER),
+    ]
+    # Proved before clients are led to it.
+    assert keys(found.handover)[0] == ("home_file", f"~{USER}/{files.CONTEXT_FILE}")
+    assert not found.restarts
+    # Files are read by its systemd when they are there, and again when they are undone.
+    assert [step["step"] for step in found.setup].count("reread") == 2
+
+
+def test_e95_profile_for_the_actual_rootlesskit() -> None:
+    found = module.present(to_come(apparmor_restricts=True), options(), None)
+    assert keys(found.setup)[1:3] == [("file", PROFILE), ("apparmor", PROFILE)]
+    assert found.setup[1]["content"] == files.profile(KIT)
+    assert f" {KIT} flags=(unconfined)" in found.setup[1]["content"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        to_come(apparmor_restricts=True, apparmor_profile="/etc/apparmor.d/rootlesskit"),
+        to_come(apparmor_restricts=False),
+        # Its package follows.
+        to_come(apparmor_restricts=True, rootlesskit=None),
+    ],
+    ids=["one exists", "nothing is restricted", "no rootlesskit"],
+)
+def test_e95_no_profile(facts: Facts) -> None:
+    found = module.present(facts, options(), None)
+    assert not {"apparmor", "file"} & {step["step"] for step in found.setup}
+
+
+def test_e93_ports_below_1024() -> None:
+    found = module.present(to_come(), options(privileged_ports="capability"), None)
+    assert steps.setting("capability", KIT, NET_BIND_SERVICE) in found.setup
+    found = module.present(to_come(), options(privileged_ports="sysctl"), None)
+    assert steps.file(files.SYSCTL_FILE, files.sysctl()) in found.setup
+    assert not any(step["step"] == "capability" for step in found.steps)
+
+
+def test_delegation_is_read_by_systemd() -> None:
+    controllers = ("cpu", "memory")
+    found = module.present(to_come(cgroup=Cgroup(2, controllers, controllers)), options(), None)
+    around = [("reread", "user@.service"), ("file", files.DELEGATE_FILE), ("reread", "user@.service")]
+    place = keys(found.setup).index(around[0])
+    assert keys(found.setup)[place : place + 3] == around
+    # Before the account's systemd starts.
+    assert place < keys(found.setup).index(("linger", USER))
+    for facts, wanted in ((to_come(), True), (to_come(cgroup=Cgroup(2, controllers, controllers)), False)):
+        planned = module.present(facts, options(delegate=wanted), None)
+        assert ("file", files.DELEGATE_FILE) not in keys(planned.setup)
+
+
+@pytest.mark.parametrize("client", [[], ["environment"], ["context", "environment"]])
+def test_how_clients_find_it(client: list[str]) -> None:
+    found = keys(module.present(to_come(), options(client=client), None).handover)
+    assert (("context", USER) in found) == ("context" in client)
+    assert (("file", files.environment_file(USER)) in found) == ("environment" in client)
+
+
+def test_back_is_the_other_way_round(tmp_path: Path) -> None:
+    known = [steps.file(str(tmp_path / name), "before") for name in ("first", "second")]
+    (tmp_path / "same").write_text("as it is")
+    known.append(steps.file(str(tmp_path / "same"), "as it is"))
+    found = module.absent(USER, None, known)
+    assert found.steps == [known[1], known[0]]
+    assert not found.restarts
+
+
+def test_containers_of_the_system_are_asked_for_later() -> None:
+    """Their engine is yet to be started."""
+    known = [steps.setting("containers", "/run/nothing-listens.sock", ["1"])]
+    assert module.absent(USER, None, known).steps == known
+
+
+@pytest.mark.parametrize(
+    ("step", "is_of_account"),
+    [
+        (steps.setting("enabled", UNIT, True), True),
+        (steps.setting("enabled", "docker.service", True), False),
+        (steps.setting("running", "docker.socket", True), False),
+        (steps.reread(UNIT), True),
+        (steps.reread("user@.service"), False),
+        (steps.setting("linger", USER, False), True),
+        (steps.setting("context", USER, None), True),
+        (steps.home_file(USER, files.UNIT_FILE, None), True),
+        (steps.file(files.SYSCTL_FILE, None), False),
+        (steps.setting("sysctl", files.PORT_START, "1024"), False),
+    ],
+    ids=lambda value: value["key"] if isinstance(value, dict) else "",
+)
+def test_what_goes_with_the_account(step: dict[str, Any], is_of_account: bool) -> None:
+    assert module.is_of_account(step) is is_of_account
+
+
+@pytest.fixture
+def transaction(tmp_path: Path) -> Transaction:
+    store = Store(str(tmp_path / "state"))
+    store.prepare()
+    return Transaction.begin(store, {})
+
+
+def test_record_leads_back(transaction: Transaction) -> None:
+    own = pwd.getpwuid(os.getuid())
+    transaction.note("setting", what="linger", key=own.pw_name, before=False, after=True)
+    transaction.note("directory", path=f"{own.pw_dir}/.config/systemd", owner=[own.pw_uid, own.pw_gid])
+    transaction.note("directory", path="/etc/systemd/system/user@.service.d", owner=[0, 0])
+    for path in (f"{own.pw_dir}/{files.UNIT_FILE}", files.SYSCTL_FILE, "/etc/subuid"):
+        transaction.note("file", path=path, image="", facts=None)
+    # For a restart: they run again.
+    transaction.note("setting", what="containers", key=files.socket(own.pw_uid), before=["1"], after=[])
+    transaction.note("setting", what="containers", key="/run/docker.sock", before=["2"], after=[])
+    assert module.recorded([], transaction, own.pw_name) == [
+        steps.setting("linger", own.pw_name, False),
+        steps.no_directory(own.pw_name, f"{own.pw_dir}/.config/systemd"),
+        steps.no_directory(None, "/etc/systemd/system/user@.service.d"),
+        steps.home_file(own.pw_name, files.UNIT_FILE, None),
+        steps.file(files.SYSCTL_FILE, None),
+        steps.setting("containers", "/run/docker.sock", ["2"]),
+    ]
+
+
+def test_first_state_of_a_thing_counts(transaction: Transaction) -> None:
+    own = pwd.getpwuid(os.getuid()).pw_name
+    known = [steps.setting("sysctl", files.PORT_START, "1024")]
+    transaction.note("setting", what="sysctl", key=files.PORT_START, before="512", after="0")
+    transaction.note("setting", what="enabled", key="docker.socket", before=True, after=False)
+    transaction.note("setting", what="enabled", key="docker.socket", before=False, after=False)
+    found = module.recorded(known, transaction, own)
+    assert found == [*known, steps.setting("enabled", "docker.socket", True)]
