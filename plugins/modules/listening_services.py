@@ -83,6 +83,9 @@ options:
     default: 60
 seealso:
   - module: bulwark.docker.compliance_info
+  - module: bulwark.docker.connect_scan
+  - plugin: bulwark.docker.outside_view
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -224,6 +227,22 @@ transaction:
   returned: always
   type: str
   sample: 20261127T101500Z-001
+effect:
+  description: What the change does to an engine - always V(none).
+  returned: success
+  type: str
+  sample: none
+restart_required:
+  description: Whether an engine has to restart - it never has.
+  returned: success
+  type: bool
+  sample: false
+costs:
+  description: What the change costs - always empty, as the services that stop are the change itself.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 check_mode:
   description: Whether it was only planned.
   returned: always

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
@@ -175,6 +175,8 @@ def tell(work: apply.Job) -> dict[str, Any]:
     }
 
 
+# Steps that are there for others.
+_ATTENDANT = ("no_directory", "reread")
 _STEPS = {
     "account": "create the system account {key}",
     "dead_socket": "remove the dead socket {key}",
@@ -186,6 +188,11 @@ _STEPS = {
     "restart": "restart {key}",
     "subids": "give {key} the subordinate ids {start}:{count}",
 }
+
+
+def actions(planned: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each step that is a change by itself, in order."""
+    return list(dict.fromkeys(action(step) for step in planned if step["step"] not in _ATTENDANT))
 
 
 def action(step: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import socket
 import struct
 import time
 from collections.abc import Callable
@@ -40,11 +41,13 @@ Left = list[str]
 
 class Setting(NamedTuple):
     """`read(key)` is its value now, as JSON data. `write(key, value)` gives it that one, and returns a sentence for
-    each part that it leaves as it is; both raise OSError, Unreadable or Unwritable. `says` tells the action."""
+    each part that it leaves as it is; both raise OSError, Unreadable or Unwritable. `says` tells the action. `sweep`
+    takes away what a `write` that was killed has left."""
 
     read: Callable[[str], Any]
     write: Callable[[str, Any], Left]
     says: Callable[[str, Any], str]
+    sweep: Callable[[str], None] = lambda key: None
 
 
 class Account(NamedTuple):
@@ -75,7 +78,13 @@ def user_of(name: str) -> Account:
 
 def has_manager(user: Account) -> bool:
     """Whether the account's own systemd can be spoken to."""
-    return Path(f"/run/user/{user.uid}/bus").exists()
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(f"/run/user/{user.uid}/bus")
+        except OSError:
+            # While it ends, the socket lies there for a moment, and nobody listens.
+            return False
+    return True
 
 
 def start_manager(user: Account) -> None:
@@ -238,16 +247,16 @@ def _load(profile: str, value: Any) -> Left:
     return []
 
 
-def _running(socket: str) -> list[str]:
-    return engine_control.running(socket, _SECONDS)
+def _running(engine: str) -> list[str]:
+    return engine_control.running(engine, _SECONDS)
 
 
-def _let_run(socket: str, ids: Any) -> Left:
+def _let_run(engine: str, ids: Any) -> Left:
     """Those run again; without any, all that run are stopped."""
-    now = _running(socket)
+    now = _running(engine)
     if not ids:
-        engine_control.stop(socket, now)
-    return engine_control.start(socket, [each for each in ids if each not in now], _SECONDS)
+        engine_control.stop(engine, now)
+    return engine_control.start(engine, [each for each in ids if each not in now], _SECONDS)
 
 
 def _current_context(user: str) -> str | None:
@@ -275,6 +284,12 @@ def _use_context(user: str, value: Any) -> Left:
         image = seen[1]._replace(times_ns=None) if seen else atomic.fresh(owner)._replace(mode=0o600)
         atomic.replace(target, f"{json.dumps(known, indent=chr(9), ensure_ascii=False)}\n".encode(), image)
     return []
+
+
+def _sweep_client(user: str) -> None:
+    path, owner = _client_file(user)
+    with atomic.acting_as(*owner):
+        atomic.sweep(atomic.real(path))
 
 
 def _client_file(user: str) -> tuple[str, tuple[int, int]]:
@@ -326,6 +341,7 @@ SETTINGS: dict[str, Setting] = {
         _current_context,
         _use_context,
         lambda key, value: f"docker of {key} talks to the context {value or 'default'}",
+        _sweep_client,
     ),
     "enabled": _of_units(_is_enabled, _enable, ("enable", "disable")),
     "linger": Setting(_lingers, _linger, lambda key, on: f"{'enable' if on else 'disable'} linger of {key}"),
@@ -349,3 +365,9 @@ def write(what: str, key: str, value: Any) -> Left:
         return SETTINGS[what].write(key, value)
     except (OSError, KeyError, Unreadable, ServiceError) as problem:
         raise atomic.Unwritable(f"{SETTINGS[what].says(key, value)}: {problem}") from problem
+
+
+def undo(what: str, key: str, before: Any) -> Left:
+    """Give it its former value again, also after a write that was killed. Raises Unwritable with the reason."""
+    SETTINGS[what].sweep(key)
+    return [] if read(what, key) == before else write(what, key, before)

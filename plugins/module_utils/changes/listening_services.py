@@ -112,7 +112,7 @@ def carried_out(module: EngineModule) -> Told:
     }
     planned, refused, notices = listener_plan.planned(decisions, rules, options["action"])
     due = [step for change in planned for step in change.steps]
-    actions = list(dict.fromkeys(carry_out.action(step) for step in due if step["step"] != "reread"))
+    actions = carry_out.actions(due)
     told.update(
         changed=bool(actions), actions=actions, refused=refused, notices=notices, diff=unit_diff.diff(due)
     )
@@ -133,7 +133,7 @@ def roll_back(store: Store, dry: bool) -> Told:
             f"merge by hand with what lies in {found.folder}."
         )
     back = list(_back(found))
-    told: Told = {"changed": True, "actions": [carry_out.action(step) for step in back], "undone": found.id}
+    told: Told = {"changed": True, "actions": carry_out.actions(back), "undone": found.id}
     told["diff"] = unit_diff.diff(back)
     if not dry:
         about = {"engine": SUBJECT, "undoes": found.id}
@@ -152,6 +152,8 @@ def _back(found: Transaction) -> Iterator[Step]:
         elif entry["kind"] == "file":
             before = found.before(entry)
             yield steps.file(entry["path"], None if before is None else before.decode())
+        elif entry["kind"] == "directory":
+            yield steps.no_directory(None, entry["path"])
         elif entry["kind"] == "reread" and entry["restart"]:
             yield steps.restart(entry["key"])
 

@@ -197,5 +197,5 @@ def _journal(user: str, began: float) -> list[str]:
 
 def tell(planned: Plan) -> dict[str, Any]:
     """What the plan does, as a module's result tells."""
-    actions = [carry_out.action(step) for step in planned.steps]
+    actions = carry_out.actions(planned.steps)
     return {"changed": bool(actions), "actions": actions, "effect": "restart" if planned.restarts else "none"}

@@ -24,8 +24,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import accou
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading
 
 Step = dict[str, Any]
-# Steps that are there for others: alone they are no change.
-_ATTENDANT = ("no_directory", "reread")
 # Where the account is to come.
 _UNKNOWN = "UID"
 
@@ -39,8 +37,8 @@ class Plan(NamedTuple):
 
     @property
     def steps(self) -> list[Step]:
-        """All, in order, without those that only attend others."""
-        return [step for step in (*self.setup, *self.handover) if step["step"] not in _ATTENDANT]
+        """All, in order."""
+        return [*self.setup, *self.handover]
 
 
 def unit_key(user: str) -> str:

@@ -73,7 +73,14 @@ class Service:
             self._prefix = ("runuser", "-u", user.name, "--", "env", environment, "systemctl", "--user")
             # --user-unit shows root's own alone. What the unit wrote, or its systemd of it.
             owner = f"_UID={user.uid}"
-            self._journal = ("journalctl", f"_SYSTEMD_USER_UNIT={unit}", owner, "+", f"USER_UNIT={unit}", owner)
+            self._journal = (
+                "journalctl",
+                f"_SYSTEMD_USER_UNIT={unit}",
+                owner,
+                "+",
+                f"USER_UNIT={unit}",
+                owner,
+            )
 
     def state(self) -> State:
         """How the service is now."""

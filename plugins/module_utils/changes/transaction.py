@@ -441,10 +441,7 @@ def _undo_login(entry: Entry, folder: Path) -> str | None:
 
 
 def _undo_setting(entry: Entry, folder: Path) -> str | None:
-    what, key, before = entry["what"], entry["key"], entry["before"]
-    if host_settings.read(what, key) == before:
-        return None
-    return "; ".join(host_settings.write(what, key, before)) or None
+    return "; ".join(host_settings.undo(entry["what"], entry["key"], entry["before"])) or None
 
 
 def _undo_reread(entry: Entry, folder: Path) -> str | None:

@@ -60,9 +60,7 @@ def _unit_fragment(name: str) -> Callable[[Case], Iterator[Place]]:
 def _unmasked(paths: Iterable[str], case: Case) -> Iterator[Place]:
     """Without links to /dev/null, by which systemd takes a unit or a drop-in as masked: that one is everybody's."""
     known = case.host("files")
-    return (
-        Place(path) for path in paths if "/dev/null" not in (path, (known.get(path) or {}).get("target"))
-    )
+    return (Place(path) for path in paths if "/dev/null" not in (path, (known.get(path) or {}).get("target")))
 
 
 def _engine_units(case: Case) -> Iterator[Mapping[str, Any]]:

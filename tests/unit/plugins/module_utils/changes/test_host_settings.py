@@ -37,6 +37,17 @@ def test_context_of_a_client_without_files(client: Path) -> None:
     assert not client.exists()
 
 
+def test_write_of_the_client_that_was_killed(client: Path) -> None:
+    client.parent.mkdir()
+    left = client.parent / ".config.json.abc123.bulwark"
+    left.touch()
+    assert module.undo("context", "worker", None) == []
+    assert not left.exists() and not client.exists()
+    module.write("context", "worker", "rootless")
+    module.undo("context", "worker", "other")
+    assert module.read("context", "worker") == "other"
+
+
 def test_what_else_the_client_keeps(client: Path) -> None:
     client.parent.mkdir()
     client.write_text(json.dumps({**AUTHS, "currentContext": "other"}))
