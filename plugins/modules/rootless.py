@@ -55,6 +55,7 @@ options:
     description:
       - Whether running containers may be stopped - those of the system's engine where O(system_engine) ends it, those
         that live-restore has left without an engine among them; those of the account where its engine restarts or goes.
+        After a restart those of the account run again, as do those of the system's engine after O(state=absent).
     type: bool
     default: false
   network:
