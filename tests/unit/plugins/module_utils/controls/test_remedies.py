@@ -15,14 +15,30 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
 
 ROLES_DIRECTORY = Path(__file__).parents[5] / "roles"
 ROLES = ("daemon_config", "daemon_tls", "daemon_tls_client", "listening_services", "rootless", "userns_remap")
-# The requirement rows that keys of daemon.json, subordinate ids, modes of files, or the PKI of the engine put right.
+# The requirement rows that keys of daemon.json, subordinate ids, modes of files, the PKI of the engine, a rootless
+# engine, or units of services put right.
 ROWS = {
     *("D01-13", "D01-24", "D01-26", "D01-27", "D03-02", "D04-30", "D04-35", "D07-05", "D10-01"),
     *("RT-01", "RT-02", "RT-04", "RT-05", "RT-07", "RT-08", "RT-09", "RT-10", "RT-11", "RT-12", "RT-13"),
-    *("RT-16", "RT-17", "RT-25", "RT-44", "RT-46", "RT-47", "RT-49", "RT-50"),
+    *(
+        "RT-16",
+        "RT-17",
+        "RT-25",
+        "RT-29",
+        "RT-30",
+        "RT-32",
+        "RT-33",
+        "RT-34",
+        "RT-35",
+        "RT-44",
+        "RT-46",
+        "RT-47",
+    ),
+    *("RT-49", "RT-50", "D04-01", "D04-09", "D04-11", "D04-12", "D04-21", "D04-23"),
 }
 BY_WHO_RUNS_IT = "a container keeps what it was created with; who runs it creates it anew"
 BY_WHO_PLANS_IT = "which containers belong together is known to their owner alone"
+BY_WHO_KNOWS_THE_CLIENTS = "the role takes addresses, and only its owner knows who has to reach the service"
 NEEDS_A_DECISION = "the right value depends on what the host is for"
 # Controls of those rows, and of daemon options, without a role -> why.
 EXCEPTIONS = {
@@ -35,6 +51,10 @@ EXCEPTIONS = {
     "daemon.base_device_size": "the list storage-opts is given as a whole, and only its owner knows the rest of it",
     "daemon.central_logging": NEEDS_A_DECISION,
     "daemon.storage_driver": "images and volumes of the old driver are not seen then; they have to be saved first",
+    "listener.access_restricted": BY_WHO_KNOWS_THE_CLIENTS,
+    "listener.declared": BY_WHO_KNOWS_THE_CLIENTS,
+    "listener.systemd_services": BY_WHO_KNOWS_THE_CLIENTS,
+    "listener.wrapper_rules_obeyed": BY_WHO_KNOWS_THE_CLIENTS,
     "network.tenants_apart": BY_WHO_PLANS_IT,
 }
 # Variables that a user has to set -> their defaults, None for one without.
