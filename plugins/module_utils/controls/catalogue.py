@@ -39,6 +39,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls import (
     rootless,
     swarm,
     tls,
+    unauthenticated,
     userns,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import SEVERITIES, Control
@@ -74,6 +75,7 @@ _FILES = (
     rootless,
     swarm,
     tls,
+    unauthenticated,
     userns,
 )
 

@@ -129,16 +129,24 @@ def lsm_enforcing(_snapshot: Snapshot, case: Case) -> Deviation | None:
         if selinux["configured"] not in ("enforcing", None):
             seen = f"SELinux {selinux['configured']} after the next boot"
             return Deviation(seen, "enforcing", "/etc/selinux/config")
-        return None
+        return _switched_off_at_boot(case, ("enforcing=0", "selinux=0"))
     if apparmor and apparmor["enabled"]:
         mode = read(apparmor, "profiles").get("docker-default", "enforce")
         if mode != "enforce":
             return Deviation(f"profile docker-default: {mode}", "enforce", "aa-status")
-        return None
+        return _switched_off_at_boot(case, ("apparmor=0", "security=none"))
     switches = ("apparmor=0", "enforcing=0", "security=none", "selinux=0")
     given = [word for word in case.host("host", "kernel", "arguments") if word in switches]
     seen = f"SELinux {selinux['mode']}" if selinux else "neither is enabled"
     return Deviation(seen, "AppArmor enabled or SELinux enforcing", " ".join(given) or "/sys")
+
+
+def _switched_off_at_boot(case: Case, switches: Sequence[str]) -> Deviation | None:
+    # Snapshots of older versions do not have it.
+    for each in read(case.host("host", "lsm").get("boot") or []):
+        if each["word"] in switches:
+            return Deviation(f"{each['word']} at the next boot", "in force", each["file"])
+    return None
 
 
 @control(

@@ -37,11 +37,11 @@ _SERVERS = (
     "haproxy", "httpd", "inetutils-inetd", "isc-dhcp-server", "kea", "lighttpd", "mariadb-server*",
     "memcached", "mongodb-org-server", "mysql-community-server", "mysql-server*",
     "nfs-kernel-server", "nginx", "nginx-core", "nginx-full", "nginx-light", "openbsd-inetd",
-    "openldap-servers", "pdns-server", "php*-fpm", "postfix", "postgresql", "postgresql-[0-9]*",
+    "openldap-servers", "opensearch", "pdns-server", "php*-fpm", "postfix", "postgresql", "postgresql-[0-9]*",
     "postgresql-server", "proftpd*", "pure-ftpd", "rabbitmq-server", "redis", "redis-server",
     "rpcbind", "rsh-server", "samba", "sendmail", "slapd", "snmpd", "squid", "squid3",
     "telnet-server", "telnetd", "tftp-server", "tftpd*", "tigervnc-server", "tomcat*", "unbound",
-    "valkey", "varnish", "vsftpd", "x11vnc", "xinetd", "xrdp", "ypserv",
+    "valkey", "valkey-server", "varnish", "vsftpd", "x11vnc", "xinetd", "xrdp", "ypserv",
 )  # fmt: skip
 # Made to run containers; their software is not installed by packages, or cannot be changed.
 _CONTAINER_SYSTEMS = (
@@ -93,7 +93,10 @@ def _none_installed(
     control_id: str, title: str, severity: str, requirement: str, patterns: Iterable[str], why: str
 ) -> Control:
     def judge(version: str, case: Case) -> Deviation:
-        return Deviation(f"installed, {version}", "not installed", "package database")
+        evidence = "package database"
+        if patterns is _DESKTOP and case.host("host").get("default_target") == "graphical.target":
+            evidence += ", and the default target is graphical.target"
+        return Deviation(f"installed, {version}", "not installed", evidence)
 
     judge.__doc__ = why
     control: Control = scope("host", per_engine=False, over=_matching(patterns))(

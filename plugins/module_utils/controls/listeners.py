@@ -36,6 +36,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.packet_fil
     Packet,
     incoming,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.unauthenticated import judges
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.units import unit
 
 control = scope("listeners", per_engine=False, over=services)
@@ -107,6 +108,8 @@ def authentication(service: Service, case: Case) -> Deviation | None:
     known = known_service(service.names, service.protocol, service.port)
     if known is None or not undeclared(service, case.parameters["allow"]):
         return None
+    if judges(known.name, service, case):
+        raise NotApplicable(f"asked without credentials: judged by listener.{known.name}_authentication")
     if known.authentication == NONE:
         return Deviation(f"{known.name} on {service.shown}", "authentication", "it has none")
     if known.authentication == OPTIONAL:

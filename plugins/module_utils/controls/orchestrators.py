@@ -36,6 +36,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.packet_fil
 
 EndPoint = Mapping[str, Any]
 _READ_ONLY_PORT = 10255
+_MANAGING = ("etcd", "kubelet", "apiserver", "dashboard")
 # The log-in page of a dashboard is for everybody, its API is not.
 _PUBLIC_PATHS = {"dashboard": ("/",)}
 
@@ -163,7 +164,7 @@ def kubelet_read_only_port(found: EndPoint | Service, case: Case) -> Deviation:
 
 def _management(case: Case) -> Iterator[Item]:
     """End points of orchestrators and consoles that manage the host."""
-    ports = {s["port"]: s["kind"] for s in case.host("services") if s["kind"] not in ("docker", "swarm")}
+    ports = {s["port"]: s["kind"] for s in case.host("services") if s["kind"] in _MANAGING}
     for item in services(case, lambda socket: socket["scope"] == "wildcard" and socket["protocol"] == "tcp"):
         known = known_service(item.value.names, "tcp", item.value.port)
         if item.value.port in ports or (known and known.name in MANAGEMENT):

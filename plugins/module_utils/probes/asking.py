@@ -87,8 +87,15 @@ def _context() -> Any:
     return context
 
 
-def exchange(connection: Any, question: bytes, deadline: float, received: bytearray) -> None:
-    """Send, and add to `received` until the answer is complete. Raises OSError."""
+def exchange(
+    connection: Any,
+    question: bytes,
+    deadline: float,
+    received: bytearray,
+    complete: Callable[[bytearray], bool] | None = None,
+) -> None:
+    """Send, and add to `received` until the answer is complete (without `complete`: in HTTP). Raises OSError."""
+    complete = complete or _complete
     try:
         connection.sendall(question)
     except OSError:
@@ -97,7 +104,7 @@ def exchange(connection: Any, question: bytes, deadline: float, received: bytear
         if not part:
             raise
         received += part
-    while len(received) < SIZE_LIMIT and not _complete(received):
+    while len(received) < SIZE_LIMIT and not complete(received):
         left = deadline - time.monotonic()
         if left <= 0:
             raise socket.timeout("timed out")

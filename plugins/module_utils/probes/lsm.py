@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux security modules: which are active, the profiles of AppArmor, the mode of SELinux."""
+"""Linux security modules: which are active, AppArmor's profiles, SELinux's mode, and what the next boot does."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading import text, word
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading import significant, text, word
 
 _SELINUX_MODES = {"0": "permissive", "1": "enforcing"}
+# Words of the kernel's command line that switch a module off, or its enforcement.
+SWITCHES = ("apparmor=0", "enforcing=0", "security=none", "selinux=0")
+_GRUB = re.compile(r"(?:export\s+)?(GRUB_CMDLINE_LINUX(?:_DEFAULT)?)=(.*)")
 
 
 def lsm(root: Path = Path("/")) -> dict[str, Any]:
@@ -20,6 +23,7 @@ def lsm(root: Path = Path("/")) -> dict[str, Any]:
         "active": attempt(_active, root),
         "apparmor": attempt(_apparmor, root),
         "selinux": attempt(_selinux, root),
+        "boot": attempt(_boot, root),
     }
 
 
@@ -61,3 +65,32 @@ def _selinux(root: Path) -> dict[str, str | None] | None:
         "mode": "disabled" if enforce is None else _SELINUX_MODES.get(enforce, enforce),
         "configured": configured[1].lower() if configured else None,
     }
+
+
+def _boot(root: Path) -> list[dict[str, str]]:
+    """The SWITCHES, {word, file}, that the files for the next boot's command line set. Other words are not kept."""
+    settings: dict[str, list[dict[str, str]]] = {}
+    for path in (root / "etc/default/grub", *sorted((root / "etc/default/grub.d").glob("*.cfg"))):
+        for line in significant(text(path) or ""):
+            assigned = _GRUB.match(line)
+            if assigned:
+                name, value = assigned.groups()
+                # What is sourced later replaces it, unless it takes it up.
+                kept = settings.get(name, []) if f"${name}" in value.replace("{", "") else []
+                settings[name] = kept + _words(root, path, value)
+    given = [each for name in sorted(settings) for each in settings[name]]
+    kernel = root / "etc/kernel/cmdline"
+    given += _words(root, kernel, text(kernel) or "")
+    # Of several values the last counts.
+    last = {each["word"].partition("=")[0]: each for each in given}
+    return [last[name] for name in sorted(last) if last[name]["word"] in SWITCHES]
+
+
+def _words(root: Path, path: Path, value: str) -> list[dict[str, str]]:
+    names = {switch.partition("=")[0] for switch in SWITCHES}
+    file = f"/{path.relative_to(root)}"
+    return [
+        {"word": each, "file": file}
+        for each in re.sub("[\"']", " ", value).split()
+        if each.partition("=")[0] in names
+    ]

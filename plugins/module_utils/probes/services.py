@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""End points of orchestrators that listen on this host, and what they answer without credentials."""
+"""End points of orchestrators, registries and stores that listen here: what they answer without credentials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import asking
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import asking, raw_asking, stores
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
 
 Listener = Mapping[str, Any]
@@ -21,13 +21,15 @@ _COUNT_KEYS = b'{"key":"AA==","range_end":"AA==","count_only":true}'
 class Service(NamedTuple):
     """One kind: its own ports, what in an answer proves that it is one, and what is asked of it (path, body).
 
-    `shared_ports` are used by much else: there only proof counts, as it does at any port of `processes`.
+    `shared_ports` are used by much else: there only proof counts, as it does at any port of `processes`, which are
+    names of processes or of units. `raw` is asked instead where the protocol is not HTTP: to be understood is proof.
     """
 
     kind: str
     ports: frozenset[int]
-    proof: re.Pattern[bytes]
-    questions: tuple[tuple[str, bytes | None], ...]
+    proof: re.Pattern[bytes] | None = None
+    questions: tuple[tuple[str, bytes | None], ...] = ()
+    raw: tuple[raw_asking.Question, ...] = ()
     processes: frozenset[str] = frozenset()
     shared_ports: frozenset[int] = frozenset()
     published_only: bool = False
@@ -73,6 +75,40 @@ SERVICES = (
         (("/_ping", None), ("/version", None)),
         published_only=True,
     ),
+    Service(
+        "registry",
+        frozenset(),
+        re.compile(rb"(?im)^docker-distribution-api-version:"),
+        (("/v2/", None),),
+        processes=frozenset(("registry", "docker-registry", "zot")),
+        shared_ports=frozenset((5000, 5001)),
+    ),
+    Service(
+        "elasticsearch",
+        frozenset((9200,)),
+        re.compile(
+            rb'(?im)"cluster_name"|"tagline"|"security_exception"|^x-elastic-product:|realm="opensearch'
+        ),
+        (("/", None),),
+        # Both run in a process called java.
+        processes=frozenset(("elasticsearch", "opensearch")),
+    ),
+    Service(
+        "redis",
+        frozenset((6379,)),
+        raw=stores.REDIS,
+        processes=frozenset(
+            ("redis-server", "redis-sentinel", "valkey-server", "valkey-sentinel", "keydb-server")
+        ),
+        shared_ports=frozenset((6380, 26379)),
+    ),
+    Service("memcached", frozenset((11211,)), raw=stores.MEMCACHED, processes=frozenset(("memcached",))),
+    Service(
+        "mongodb",
+        frozenset((27017, 27018, 27019)),
+        raw=stores.MONGODB,
+        processes=frozenset(("mongod", "mongos")),
+    ),
 )
 
 
@@ -100,22 +136,18 @@ def _ports(listener: Listener) -> set[int | None]:
 
 def _runs(service: Service, listener: Listener) -> bool:
     owners = [] if is_error(listener["owners"]) else listener["owners"]
-    return any(owner["name"] in service.processes for owner in owners)
+    names = {owner["name"] for owner in owners} | {(listener["unit"] or "").partition(".")[0]}
+    return bool(names & service.processes)
 
 
 def _asked(listener: Listener, service: Service, timeout: float) -> dict[str, Any] | None:
-    connect, port = asking.reach(listener), listener["port"]
-    path, body = service.questions[0]
-    replies = [asking.ask("http", connect, port, path, timeout, body)]
-    if not _speaks(replies[0]):
-        replies.append(asking.ask("https", connect, port, path, timeout, body))
-    speaking = _speaks(replies[-1])
-    if speaking:
-        scheme = replies[-1].answer["scheme"]
-        replies += [
-            asking.ask(scheme, connect, port, path, timeout, body) for path, body in service.questions[1:]
-        ]
-    if not any(service.proof.search(reply.data) for reply in replies):
+    if service.raw:
+        replies = raw_asking.converse(listener, service.raw, timeout)
+        speaking = any(reply.data and not reply.wants_tls for reply in replies)
+    else:
+        replies = _over_http(listener, service, timeout)
+        speaking = _speaks(replies[-1])
+    if not any(_proves(service, reply) for reply in replies):
         # TLS that lets nobody in without a certificate proves nothing: then the port or the process counts.
         own = bool(_ports(listener) & service.ports)
         if not own or (speaking and not _runs(service, listener)):
@@ -123,9 +155,29 @@ def _asked(listener: Listener, service: Service, timeout: float) -> dict[str, An
     return {
         "kind": service.kind,
         "address": listener["address"],
-        "port": port,
+        "port": listener["port"],
         "answers": [reply.answer for reply in replies],
     }
+
+
+def _over_http(listener: Listener, service: Service, timeout: float) -> list[asking.Reply]:
+    connect, port = asking.reach(listener), listener["port"]
+    path, body = service.questions[0]
+    replies = [asking.ask("http", connect, port, path, timeout, body)]
+    if not _speaks(replies[0]):
+        replies.append(asking.ask("https", connect, port, path, timeout, body))
+    if _speaks(replies[-1]):
+        scheme = replies[-1].answer["scheme"]
+        replies += [
+            asking.ask(scheme, connect, port, path, timeout, body) for path, body in service.questions[1:]
+        ]
+    return replies
+
+
+def _proves(service: Service, reply: asking.Reply) -> bool:
+    if service.proof:
+        return service.proof.search(reply.data) is not None
+    return reply.answer["status"] is not None
 
 
 def _speaks(reply: asking.Reply) -> bool:

@@ -191,7 +191,9 @@ def test_a_socket_unit_that_starts_the_engine_counts_as_its_unit():
 def test_a_masked_unit_has_no_file_to_judge(control_id):
     """Its file is a link to /dev/null, which everybody may write."""
     path = PATHS[control_id]
-    assert judged(control_id, path, mode="0666", type="other", target="/dev/null")["verdict"] == "not_applicable"
+    assert (
+        judged(control_id, path, mode="0666", type="other", target="/dev/null")["verdict"] == "not_applicable"
+    )
 
 
 def test_containerd_of_the_engine_itself_is_found_without_an_option():

@@ -100,8 +100,10 @@ def test_kernels_are_compared_as_numbers(kernel, verdict):
     assert finding(host.kernel_recent, of_host(kernel={"release": kernel}))["verdict"] == verdict
 
 
-def lsm(apparmor=None, selinux=None, *arguments):
-    return of_host(lsm={"apparmor": apparmor, "selinux": selinux}, kernel={"arguments": list(arguments)})
+def lsm(apparmor=None, selinux=None, *arguments, boot=()):
+    switches = [{"word": word, "file": "/etc/default/grub"} for word in boot]
+    modules = {"apparmor": apparmor, "selinux": selinux, "boot": switches}
+    return of_host(lsm=modules, kernel={"arguments": list(arguments)})
 
 
 ENFORCED = {"enabled": True, "profiles": {"docker-default": "enforce"}}
@@ -128,6 +130,13 @@ ENFORCED = {"enabled": True, "profiles": {"docker-default": "enforce"}}
         (lsm(None, {"mode": "permissive", "configured": "enforcing"}), "fail", "SELinux permissive"),
         (lsm(ENFORCED, {"mode": "disabled", "configured": None}), "pass", ""),
         (lsm(None, {"mode": "disabled", "configured": "enforcing"}, "selinux=0"), "fail", "selinux=0"),
+        (lsm(ENFORCED, boot=["apparmor=0"]), "fail", "apparmor=0 at the next boot"),
+        (lsm(ENFORCED, boot=["selinux=0"]), "pass", ""),
+        (
+            lsm(None, {"mode": "enforcing", "configured": "enforcing"}, boot=["selinux=0"]),
+            "fail",
+            "selinux=0",
+        ),
         (lsm(), "fail", "neither is enabled"),
         (lsm({"error": "unreadable"}), "unknown", "unreadable"),
     ],

@@ -43,6 +43,15 @@ def test_what_should_not_be_there(control_id, package):
     assert finding(BY_ID[control_id], data, allow=[package[:3] + "*"])["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("target", ["graphical.target", "multi-user.target", None, {"error": "unreadable"}])
+def test_a_desktop_that_is_booted(target):
+    data = installed("gdm3", "nginx", default_target=target)
+    (desktop,) = finding(BY_ID["host.no_desktop"], data)["subjects"]
+    assert ("graphical.target" in desktop["evidence"]) == (target == "graphical.target")
+    (server,) = finding(BY_ID["host.no_server_applications"], data)["subjects"]
+    assert server["evidence"] == "package database"
+
+
 @pytest.mark.parametrize("control", BY_ID.values(), ids=BY_ID)
 @pytest.mark.parametrize(
     "package",

@@ -9,9 +9,11 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Union
 
+Answers = Union[Mapping[str, bytes], Callable[[bytes], bytes], bytes]
 # What Go's server of TLS says to a plain client.
 HTTPS_HINT = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
@@ -24,12 +26,13 @@ def http(status: int, body: bytes = b"", server: str = "") -> bytes:
 
 @contextlib.contextmanager
 def serving(
-    answers: Mapping[str, bytes] | bytes | None,
+    answers: Answers | None,
     tls: ssl.SSLContext | None = None,
     address: str = "127.0.0.1",
     plain: bytes = HTTPS_HINT,
 ) -> Iterator[int]:
-    """A server that answers by path (`answers` as bytes: always the same; None: never); yields its port.
+    """A server that answers by path (`answers` as bytes: always the same; None: never; a function: of the question);
+    yields its port.
 
     With `tls` it answers `plain` to who does not speak TLS.
     """
@@ -63,7 +66,7 @@ def serving(
 
 def _answer(
     connection: socket.socket,
-    answers: Mapping[str, bytes] | bytes,
+    answers: Answers,
     tls: ssl.SSLContext | None,
     plain: bytes,
 ) -> None:
@@ -78,10 +81,12 @@ def _answer(
     connection.close()
 
 
-def _reply(connection: socket.socket, answers: Mapping[str, bytes] | bytes) -> None:
+def _reply(connection: socket.socket, answers: Answers) -> None:
     question = connection.recv(65536)
     if isinstance(answers, bytes):
         connection.sendall(answers)
+    elif callable(answers):
+        connection.sendall(answers(question))
     else:
         path = question.split(b" ")[1].decode() if question.count(b" ") > 1 else ""
         connection.sendall(answers.get(path, http(404)))

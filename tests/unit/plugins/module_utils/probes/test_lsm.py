@@ -34,6 +34,7 @@ def test_apparmor_with_its_profiles(tmp_path: Path) -> None:
             "profiles": {"/usr/bin/a (b) c": "complain", "docker-default": "enforce", "none": "kill"},
         },
         "selinux": None,
+        "boot": [],
     }
 
 
@@ -59,10 +60,31 @@ def test_apparmor_that_is_built_in_and_off(tmp_path: Path) -> None:
 
 
 def test_a_kernel_without_modules(tmp_path: Path) -> None:
-    assert lsm(tmp_path) == {"active": None, "apparmor": None, "selinux": None}
+    assert lsm(tmp_path) == {"active": None, "apparmor": None, "selinux": None, "boot": []}
 
 
 def test_what_is_hidden_is_an_error(tmp_path: Path) -> None:
     read = lsm(lay(tmp_path, {**APPARMOR_ON, "proc/filesystems": "nodev\tsecurityfs\n"}))
     assert "securityfs is not mounted" in read["active"]["error"]
     assert "securityfs is not mounted" in read["apparmor"]["profiles"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"etc/default/grub": '# apparmor=0\nGRUB_CMDLINE_LINUX_DEFAULT="quiet token=x"\n'}, []),
+        ({"etc/default/grub": 'GRUB_CMDLINE_LINUX="quiet apparmor=0 token=x"\n'},
+         ["apparmor=0 /etc/default/grub"]),
+        ({"etc/default/grub": "GRUB_CMDLINE_LINUX='selinux=0'\nGRUB_CMDLINE_LINUX_RECOVERY=apparmor=0\n"},
+         ["selinux=0 /etc/default/grub"]),
+        ({"etc/default/grub": "GRUB_CMDLINE_LINUX=apparmor=0\n",
+          "etc/default/grub.d/50-cloud.cfg": "GRUB_CMDLINE_LINUX=quiet\n"}, []),
+        ({"etc/default/grub": "GRUB_CMDLINE_LINUX=apparmor=0\n",
+          "etc/default/grub.d/50-more.cfg": 'GRUB_CMDLINE_LINUX="${GRUB_CMDLINE_LINUX} quiet"\n'},
+         ["apparmor=0 /etc/default/grub"]),
+        ({"etc/default/grub": 'GRUB_CMDLINE_LINUX="apparmor=0 apparmor=1"\n'}, []),
+        ({"etc/kernel/cmdline": "root=/dev/sda security=none\n"}, ["security=none /etc/kernel/cmdline"]),
+    ],
+)  # fmt: skip
+def test_the_next_boot(tmp_path: Path, files: dict[str, str], expected: list[str]) -> None:
+    assert [f"{each['word']} {each['file']}" for each in lsm(lay(tmp_path, files))["boot"]] == expected

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""End points of orchestrators: servers that answer as they do, at their ports and at others."""
+"""End points of orchestrators and others: servers that answer as they do, at their ports and at others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,21 @@ ETCD = {
     "/version": http(200, b'{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}'),
     "/v3/kv/range": http(200, b'{"header":{}}'),
 }
+ELASTIC = b'{"name":"n","cluster_name":"logs","tagline":"You Know, for Search"}'
+# As Elasticsearch 8 and OpenSearch 2 refuse.
+SECURED = (
+    b'{"error":{"root_cause":[{"type":"security_exception","reason":"missing credentials"}]},"status":401}'
+)
+OPENSEARCH = (
+    b'HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm="OpenSearch Security"\r\nContent-Length: 0\r\n\r\n'
+)
 STATUS = b'{"kind":"Status","apiVersion":"v1","status":"Failure","code":403}'
+
+
+def registry(status: int) -> bytes:
+    """As the registries of Docker's distribution answer, 2.8 and 3.0."""
+    version = b"Docker-Distribution-Api-Version: registry/2.0\r\n"
+    return http(status, b"{}").replace(b"\r\n", b"\r\n" + version, 1)
 
 
 def listener(port: int, **changes: Any) -> dict[str, Any]:
@@ -32,6 +46,7 @@ def listener(port: int, **changes: Any) -> dict[str, Any]:
         "scope": "wildcard",
         "interface": None,
         "owners": [],
+        "unit": None,
         "container": None,
         "forwards": None,
         **changes,
@@ -81,6 +96,13 @@ def tls(tmp_path: Path) -> Iterator[ssl.SSLContext]:
          [("http", "/_ping", 200), ("http", "/version", 404)]),
         (2375, {"/_ping": http(200, b"pong")}, None, []),
         (80, ETCD, None, []),
+        (5000, {"/v2/": registry(200)}, "registry", [("http", "/v2/", 200)]),
+        (5000, {"/v2/": registry(401)}, "registry", [("http", "/v2/", 401)]),
+        (5000, {"/v2/": http(200, b"a program of ours")}, None, []),
+        (9200, {"/": http(200, ELASTIC)}, "elasticsearch", [("http", "/", 200)]),
+        (9200, {"/": http(401, SECURED)}, "elasticsearch", [("http", "/", 401)]),
+        (9200, {"/": OPENSEARCH}, "elasticsearch", [("http", "/", 401)]),
+        (9200, {"/": http(200, b"<html>")}, None, []),
     ],
 )  # fmt: skip
 def test_plain(container_port: int, answers: dict[str, bytes], kind: Any, expected: list[Any]) -> None:
@@ -124,9 +146,16 @@ def test_a_process_at_any_port() -> None:
     with serving(ETCD) as port:
         assert asked(held_by(port, "etcd"))[0] == "etcd"
         assert asked(held_by(port, "nginx")) == (None, [])
+        assert asked({**held_by(port, "java"), "unit": "elasticsearch.service"}) == (None, [])
         assert asked(listener(port, owners={"error": "run as root"})) == (None, [])
     with serving({"/metrics": http(200)}) as port:
         assert asked(held_by(port, "etcd")) == (None, [])
+
+
+def test_java_is_known_by_its_unit() -> None:
+    with serving({"/": http(200, ELASTIC)}) as port:
+        assert asked({**held_by(port, "java"), "unit": "elasticsearch.service"})[0] == "elasticsearch"
+        assert asked(held_by(port, "java")) == (None, [])
 
 
 def test_a_process_at_its_own_port_that_answers_otherwise() -> None:
