@@ -186,9 +186,8 @@ actions:
   type: list
   elements: str
   sample:
-    - stop rpcbind.service
-    - stop rpcbind.socket
-    - disable rpcbind.socket
+    - stop rpcbind.socket, rpcbind.service
+    - disable rpcbind.socket, rpcbind.service
 refused:
   description: What was not done for want of consent.
   returned: always

@@ -36,6 +36,7 @@ done >/dev/null
 KEEP = {"ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_PIPELINING": "0"}
 PAYLOAD = "ls -t /root/.ansible/tmp/*/AnsiballZ_{name}.py | head -n 1"
 AUDIT = "bulwark.docker.compliance_info"
+LISTENERS = "bulwark.docker.listening_services"
 # A module that does nothing: what Ansible itself costs on a host.
 EMPTY = "ansible.builtin.ping"
 
@@ -68,6 +69,7 @@ def one_host(client: Any) -> None:
         host.destroy()
     table("Containers", CPU, figures)
     table("Containers", REST, figures)
+    table("Containers", REPORT, figures)
 
 
 def measured(host: Host) -> dict[str, Run]:
@@ -78,6 +80,7 @@ def measured(host: Host) -> dict[str, Run]:
         "floor": ["/root/floor.py"],
         "baseline": [payload(host, AUDIT, {"profile": "baseline"})],
         "strict": [payload(host, AUDIT, {"profile": "strict"})],
+        "listeners": [payload(host, LISTENERS, {})],
     }
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for _unused in range(REPEATS):
@@ -133,6 +136,13 @@ REST = {
     "Processes": lambda figures: str(figures["baseline"]["processes"]),
     "Findings, baseline": lambda figures: findings(figures["baseline"]),
     "Findings, strict": lambda figures: findings(figures["strict"]),
+}
+# What listening_services takes to tell what listens, and to decide about it.
+REPORT = {
+    "CPU": lambda figures: f"{figures['listeners']['cpu']:.3f} s",
+    "Wall": lambda figures: f"{figures['listeners']['wall']:.2f} s",
+    "Memory": lambda figures: f"{figures['listeners']['memory'] / 1e6:.0f} MB",
+    "Processes": lambda figures: str(figures["listeners"]["processes"]),
 }
 
 

@@ -124,6 +124,9 @@ def _ordered(one: Callable[[str, Any], Left], orders: tuple[str, str]) -> Callab
             units = [unit for unit, each in wanted.items() if each == wish]
             if units:
                 _order("systemctl", "daemon-reload")
+                if order == "start":
+                    # Their start limit counts successful starts, too. What systemd has forgotten it refuses to reset.
+                    limits.run(["systemctl", "reset-failed", *units], _SECONDS)
                 _order("systemctl", order, *units, seconds=STOP_SECONDS)
         return []
 
@@ -185,6 +188,15 @@ def _run(key: str, value: Any) -> Left:
         service.start(STOP_SECONDS)
     else:
         service.stop()
+    return []
+
+
+def _end(key: str, value: Any) -> Left:
+    """Never started again: whom they served is gone."""
+    wanted = value if isinstance(value, list) else [value]
+    units = [unit for unit, each in zip(key.split(), wanted) if not each]
+    if units:
+        _order("systemctl", "stop", *units, seconds=STOP_SECONDS)
     return []
 
 
@@ -323,6 +335,8 @@ def _of_units(
     return Setting(_of_each(read), _ordered(write, orders), _says(orders))
 
 
+_ORDERS = ("start", "stop")
+
 SETTINGS: dict[str, Setting] = {
     "apparmor": Setting(_is_loaded, _load, lambda key, on: f"{'load' if on else 'unload'} the profile {key}"),
     "capability": Setting(
@@ -332,6 +346,8 @@ SETTINGS: dict[str, Setting] = {
             f"{'take the capabilities of' if value is None else 'give cap_net_bind_service to'} {key}"
         ),
     ),
+    # Instances that a socket has started, one for each.
+    "clients": Setting(_of_each(_runs), _end, _says(_ORDERS)),
     "containers": Setting(
         _running,
         _let_run,
@@ -346,7 +362,7 @@ SETTINGS: dict[str, Setting] = {
     "enabled": _of_units(_is_enabled, _enable, ("enable", "disable")),
     "linger": Setting(_lingers, _linger, lambda key, on: f"{'enable' if on else 'disable'} linger of {key}"),
     "masked": _of_units(_is_masked, _mask, ("mask", "unmask")),
-    "running": _of_units(_runs, _run, ("start", "stop")),
+    "running": _of_units(_runs, _run, _ORDERS),
     "sysctl": Setting(_sysctl, _set_sysctl, lambda key, value: f"set {key} to {value}"),
 }
 

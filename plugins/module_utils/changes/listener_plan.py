@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listener_rules import Rules
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.unit_closure import Closure, Unit
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
 
 _STOPPING = ("stop", "disable", "mask")
 _CGROUP2 = ("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/unified/cgroup.controllers")
@@ -45,26 +44,53 @@ def planned(
     notices: list[str] = []
     if action in _STOPPING:
         wanted = [each.unit for each in decisions if each.verb in _STOPPING and each.unit]
-        names = dict.fromkeys([*wanted, *listener_rules.denied_units(rules)])
-        handled: set[str] = set()
-        for name in names:
-            found = attempt(unit_closure.closure, name)
-            if is_error(found) or handled & {unit.name for unit in found.units}:
-                continue
-            handled |= {unit.name for unit in found.units}
-            if found.needed_by:
-                refused += _needed(found)
-                continue
+        closures = _closures([*wanted, *listener_rules.denied_units(rules)])
+        going = _going(closures)
+        names = {name for found in going.values() for name in found.names}
+        for found in closures.values():
+            refused += [] if found in going.values() else _needed(found, names)
+        for name, found in going.items():
             due = listener_steps.off(found, action)
             notices += _notices(found, action, bool(due))
             if due:
-                found_changes.append(Change(name, action, due, tuple(unit.name for unit in found.units)))
+                found_changes.append(Change(name, action, due, found.names))
     problems: list[str] = []
     found_changes += _rebinds(rules, problems)
     found_changes += _restrictions(rules, problems)
     if problems:
         raise Unfit(problems)
     return found_changes, refused, notices
+
+
+def _closures(names: Iterable[str]) -> dict[str, Closure]:
+    """{unit: closure}, each once. What systemd does not know is not among them."""
+    found: dict[str, Closure] = {}
+    handled: set[str] = set()
+    for name in dict.fromkeys(names):
+        closure = unit_closure.closure(name)
+        if closure and not handled & set(closure.names):
+            found[name] = closure
+            handled |= set(closure.names)
+    return found
+
+
+def _going(closures: Mapping[str, Closure]) -> dict[str, Closure]:
+    """Those that nothing needs that stays. What needs another comes before that: it would stop with it, unseen."""
+    due = dict(closures)
+    while True:
+        names = {name for found in due.values() for name in found.names}
+        kept = [name for name, found in due.items() if found.dependents - names]
+        if not kept:
+            break
+        due = {name: found for name, found in due.items() if name not in kept}
+    going: dict[str, Closure] = {}
+    while due:
+        left = {name for found in due.values() for name in found.names}
+        free = [name for name, found in due.items() if not (found.dependents - set(found.names)) & left]
+        # Those that need each other, in any order.
+        name = (free or list(due))[0]
+        going[name] = due.pop(name)
+    return going
 
 
 def _rebinds(rules: Rules, problems: list[str]) -> Iterator[Change]:
@@ -112,14 +138,16 @@ def _services(unit: Unit) -> list[Unit]:
     return list(unit_closure.show(unit.triggers).values()) if unit.is_trigger and unit.triggers else []
 
 
-def _needed(found: Closure) -> list[Told]:
+def _needed(found: Closure, going: set[str]) -> list[Told]:
+    stays = {name: sorted(set(units) - going) for name, units in sorted(found.needed_by.items())}
     return [
         {
             "message": f"{', '.join(units)} needs {name} and would stop with it: deny that as well, or allow {name}.",
             "consent": None,
             "control": "listener.unneeded_service",
         }
-        for name, units in sorted(found.needed_by.items())
+        for name, units in stays.items()
+        if units
     ]
 
 
@@ -136,5 +164,10 @@ def _notices(found: Closure, verb: str, changed: bool) -> list[str]:
         said += [
             f"D-Bus starts {unit} again when somebody asks for {name}: only mask keeps it off."
             for unit, name in sorted(found.bus.items())
+        ]
+        said += [
+            f"D-Bus starts {unit} again when somebody asks for {name}: disable or mask keeps it off."
+            for unit, name in sorted(found.bus_enabled.items())
+            if verb == "stop"
         ]
     return said

@@ -29,12 +29,20 @@ _MADE = "# Written by bulwark.docker (role listening_services)."
 
 def off(found: Closure, verb: str) -> list[Step]:
     """`verb` is stop, disable or mask. Each that is so already is left out."""
-    planned = _all("running", [unit for unit in found.units if unit.active], False)
+    stems = tuple(f"{unit.name.rpartition('.')[0]}@" for unit in found.units if unit.accepts)
+    served = [unit for unit in found.units if stems and unit.name.startswith(stems)]
+    units = [unit for unit in found.units if unit not in served]
+    planned = _all("running", [unit for unit in units if unit.active], False)
+    planned += _all("clients", [unit for unit in served if unit.active], False)
     if verb != "stop":
-        planned += _all("enabled", [unit for unit in found.units if unit.is_enabled], False)
+        planned += _all("enabled", [unit for unit in units if _starts_at_boot(unit)], False)
     if verb == "mask":
-        planned += _all("masked", [unit for unit in found.units if can_be_masked(unit)], True)
+        planned += _all("masked", [unit for unit in units if can_be_masked(unit)], True)
     return planned
+
+
+def _starts_at_boot(unit: Unit) -> bool:
+    return unit.is_enabled or (unit.is_generated and steps.holds(steps.enablement(unit.name, True)))
 
 
 def _all(what: str, units: Sequence[Unit], value: bool) -> list[Step]:
@@ -46,8 +54,8 @@ def _all(what: str, units: Sequence[Unit], value: bool) -> list[Step]:
 
 
 def can_be_masked(unit: Unit) -> bool:
-    """Not where the file of an administrator lies in the place of the link; an instance goes with its socket."""
-    return not (unit.is_masked or unit.is_of_the_administrator or "@" in unit.name)
+    """Not where the file of an administrator lies in the place of the link."""
+    return not (unit.is_masked or unit.is_of_the_administrator)
 
 
 def rebound(socket: Unit, services: Sequence[Unit], wanted: Sequence[str]) -> list[Step]:
@@ -78,7 +86,7 @@ def _around(file: Step, unit: Unit, services: Sequence[Unit]) -> list[Step]:
     """The file while neither the unit nor what it starts runs. Nothing when the file says so already."""
     if steps.holds(file):
         return []
-    running = [each for each in (*services, unit) if each.active]
+    running = [each for each in (unit, *services) if each.active]
     return [steps.reread(unit.name), *_all("running", running, False), file, *_all("running", running, True)]
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
@@ -50,6 +51,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
 ACTIONS = ("report", "stop", "disable", "mask", "rollback")
 # The name that its transactions have in the journal, where those of engines have an engine's.
 SUBJECT = "listening_services"
+# Seconds until everything is looked at for the last time.
+_SETTLE = 0.5
 
 Step = dict[str, Any]
 Told = dict[str, Any]
@@ -147,7 +150,7 @@ def roll_back(store: Store, dry: bool) -> Told:
 def _back(found: Transaction) -> Iterator[Step]:
     """What leads back, in reverse order: a unit whose files change is stopped then, as when they were written."""
     for entry in reversed(found.entries):
-        if entry["kind"] == "setting":
+        if entry["kind"] == "setting" and entry["what"] != "clients":
             yield steps.setting(entry["what"], entry["key"], entry["before"])
         elif entry["kind"] == "file":
             before = found.before(entry)
@@ -162,25 +165,30 @@ def _done(store: Store, planned: Sequence[listener_plan.Change], timeout: float)
     def work(transaction: Transaction) -> None:
         for change in planned:
             host_change.perform(change.steps, transaction)
-            _look_again(change, timeout)
+            _look_again([change], timeout)
+        # Who starts one again needs a moment for it.
+        time.sleep(_SETTLE)
+        _look_again(planned, timeout)
 
     return host_change.carried_out(store, {"engine": SUBJECT}, work)[0]
 
 
-def _look_again(change: listener_plan.Change, timeout: float) -> None:
-    running = list(listener_steps.still_running(change.steps))
+def _look_again(changed: Sequence[listener_plan.Change], timeout: float) -> None:
+    """Raises Unwell where a unit is not as it was told to be."""
+    running = [key for change in changed for key in listener_steps.still_running(change.steps)]
     if running:
         raise Unwell(
             f"{', '.join(running)}: not all run, or are off, as they were told; see journalctl -u of each"
         )
-    if not (change.off or change.addresses):
+    if not any(change.off or change.addresses for change in changed):
         return
     found = [each for each in look(timeout).snapshot["listeners"] if each["container"] is None]
-    left = [each for each in found if _is_of(each, change.off)]
-    if left:
-        raise Unwell(f"{change.unit} is stopped and {', '.join(map(shown, left))} still listens")
-    if change.addresses:
-        _at_addresses(change, found)
+    for change in changed:
+        left = [each for each in found if _is_of(each, change.off)]
+        if left:
+            raise Unwell(f"{change.unit} is stopped and {', '.join(map(shown, left))} still listens")
+        if change.addresses:
+            _at_addresses(change, found)
 
 
 def _at_addresses(change: listener_plan.Change, found: Iterable[Mapping[str, Any]]) -> None:

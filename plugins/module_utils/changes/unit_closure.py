@@ -45,8 +45,13 @@ class Unit(NamedTuple):
 
     @property
     def is_enabled(self) -> bool:
-        """Whether something starts it at boot, a script of SysV among them."""
-        return self.file_state in ("enabled", "enabled-runtime", "generated")
+        """Whether something starts it at boot."""
+        return self.file_state == "enabled"
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether it is made of something else, such as a script of SysV, which is enabled or not by itself."""
+        return self.file_state == "generated"
 
     @property
     def is_masked(self) -> bool:
@@ -60,29 +65,43 @@ class Unit(NamedTuple):
 
 
 class Closure(NamedTuple):
-    """`units`: services first, then what starts them; `needed_by`: {unit of it: active units that would stop with it};
-    `bus`: {unit of it: name by which D-Bus starts it}."""
+    """`units`: what starts services first, then these; `needed_by`: {unit of it: active units that would stop with it};
+    `bus`: {unit of it: name by which D-Bus starts it}, `bus_enabled` those that it starts only while they are enabled.
+    """
 
     units: tuple[Unit, ...]
     needed_by: Mapping[str, tuple[str, ...]]
     bus: Mapping[str, str]
+    bus_enabled: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of its units."""
+        return tuple(unit.name for unit in self.units)
+
+    @property
+    def dependents(self) -> set[str]:
+        """The active units that would stop with it."""
+        return {name for units in self.needed_by.values() for name in units}
 
 
-def closure(name: str) -> Closure:
-    """That of the unit. Raises Unreadable when systemd cannot be asked, or knows no such unit."""
+def closure(name: str) -> Closure | None:
+    """That of the unit, None where systemd knows no such unit. Raises Unreadable when it cannot be asked."""
     found: dict[str, Unit] = {}
     due = {name}
     while due:
         for unit in show(due).values():
             if unit.load == "not-found" and unit.name == name:
-                raise Unreadable(f"systemd knows no unit {name}")
+                return None
             found[unit.name] = unit
         known = {each for unit in found.values() for each in (*unit.names, unit.name)}
         due = {each for unit in found.values() for each in _beside(unit)} - known
         # One that systemd calls by another name has been asked for already.
         due -= {each for each in due if each in found}
-    units = tuple(sorted(found.values(), key=lambda unit: (unit.is_trigger, unit.name)))
-    return Closure(units, _needed(found), dict(_on_the_bus(found.values())))
+    # A socket does not open while its service runs, and a client would start that again before its socket closes.
+    units = tuple(sorted(found.values(), key=lambda unit: (not unit.is_trigger, unit.name)))
+    bus, bus_enabled = _on_the_bus(units)
+    return Closure(units, _needed(found), bus, bus_enabled)
 
 
 def show(names: Iterable[str]) -> dict[str, Unit]:
@@ -143,11 +162,17 @@ def _needed(found: Mapping[str, Unit]) -> dict[str, tuple[str, ...]]:
     return {name: units for name, units in needs.items() if units}
 
 
-def _on_the_bus(units: Iterable[Unit]) -> Iterator[tuple[str, str]]:
-    """Those that D-Bus starts by their own names; an alias goes with `disable`."""
-    names = {unit.name for unit in units}
+def _on_the_bus(units: Iterable[Unit]) -> tuple[dict[str, str], dict[str, str]]:
+    """Those that D-Bus starts whether or not they are enabled, and those whose name for that goes with `disable`."""
+    names = {name: unit.name for unit in units for name in (*unit.names, unit.name)}
+    always: dict[str, str] = {}
+    enabled: dict[str, str] = {}
     for folder in _BUS_SERVICES:
         for path in sorted(Path(folder).glob("*.service")):
             lines = dict(line.partition("=")[::2] for line in (reading.text(path) or "").splitlines())
-            if lines.get("SystemdService", "").strip() in names:
-                yield lines["SystemdService"].strip(), lines.get("Name", path.stem).strip()
+            service = lines.get("SystemdService", "").strip()
+            if service in names:
+                is_link = Path(_OF_THE_ADMINISTRATOR, service).is_symlink()
+                known = enabled if is_link and service != names[service] else always
+                known[names[service]] = lines.get("Name", path.stem).strip()
+    return always, enabled

@@ -14,7 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import atom
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import host_settings as module
 
 NOBODY = "bulwark-nobody-here"
-AUTHS = {"auths": {"registry.example": {"auth": "bm90OnNlY3JldA=="}}}
+AUTHS = {"auths": {"store.example": {"auth": "bm90OnNlY3JldA=="}}}
 
 
 @pytest.fixture
