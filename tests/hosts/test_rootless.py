@@ -173,6 +173,10 @@ OFF = {"docker.service": ("inactive", "disabled"), "docker.socket": ("inactive",
 def test_e83_account_that_is_missing(rootless_host: Host) -> None:
     host = rootless_host
     refused(host, r"There is no account app: create it, or set create_user", user="app")
+    host.run("mkdir /home/app && echo kept > /home/app/file")
+    refused(host, r"/home/app is there already, though there is no account app", user="app", create_user=True)
+    assert host.read("/home/app/file") == "kept\n"
+    host.run("rm -r /home/app")
     result = planned_and_done(host, user="app", create_user=True)
     assert result["actions"][0] == "create the account app with its home"
     uid, home = host.run("getent passwd app").stdout.split(":")[2:6:3]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     rootless_preflight,
     stays_behind,
     subids,
+    transaction,
     unit_diff,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
@@ -44,7 +46,10 @@ def present(module: EngineModule) -> Told:
     if not module.check_mode:
         carry_out.resolve(module.store, module.limits, dry=False)
     facts = rootless_facts.gather(user, options["timeout"])
-    problems = rootless_preflight.problems(facts, options)
+    problems = [
+        *rootless_preflight.problems(facts, options),
+        *(_taken(facts) if options["create_user"] else []),
+    ]
     if problems:
         raise Unfit([each.rstrip(".") for each in problems])
     system = _engine(None, options["timeout"])
@@ -70,10 +75,10 @@ def present(module: EngineModule) -> Told:
             return planned
         return _planned(rootless_facts.gather(user, options["timeout"]), options, system)
 
-    transaction, engine = rootless.set_up(
+    done, engine = rootless.set_up(
         module.store, user, again, facts.uid is not None, options["privileged_ports"], module.limits
     )
-    return {**told, "transaction": transaction, "engine": engine}
+    return {**told, "transaction": done, "engine": engine}
 
 
 def absent(module: EngineModule) -> Told:
@@ -126,6 +131,16 @@ def _uid(user: str) -> int | None:
         return host_settings.user_of(user).uid
     except atomic.Unwritable:
         return None
+
+
+def _taken(facts: Facts) -> list[str]:
+    """What lies where a new account would have its home may be somebody's."""
+    places = [] if facts.uid is not None else transaction.places_of_login(facts.user)
+    return [
+        f"{path} is there already, though there is no account {facts.user}: move it away, or create the account by hand"
+        for path in places
+        if os.path.lexists(path)
+    ]
 
 
 def _planned(facts: Facts, options: dict[str, Any], system: Target | None) -> rootless_plan.Plan:

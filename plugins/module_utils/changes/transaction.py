@@ -181,6 +181,10 @@ class Transaction:
         """An ordinary account with a home and a group of the same name, without a password."""
         if _is_account(name):
             raise atomic.Unwritable(f"account {name} cannot be created: it is there already")
+        # Undoing removes the home, and the mail with it: never what was there before.
+        taken = next((path for path in places_of_login(name) if os.path.lexists(path)), None)
+        if taken:
+            raise atomic.Unwritable(f"account {name} cannot be created: {taken} is there already")
         self._append({"kind": "login", "name": name})
         done = limits.run(
             ["useradd", "--user-group", "--create-home", "--shell", "/bin/bash", name], _SECONDS
@@ -460,6 +464,13 @@ def _read_anew(unit: str) -> None:
         host_settings.reread(unit)
     except ServiceError as problem:
         raise atomic.Unwritable(str(problem)) from problem
+
+
+def places_of_login(name: str) -> list[str]:
+    """What `useradd` would make for a new account: its home, and the file of its mail."""
+    shown = limits.run(["useradd", "--defaults"], _SECONDS).out
+    known = dict(line.partition("=")[::2] for line in shown.splitlines())
+    return [f"{known.get('HOME') or '/home'}/{name}", f"/var/mail/{name}"]
 
 
 def _is_account(name: str) -> bool:
