@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
@@ -349,14 +349,33 @@ def _undone(
     transaction: Transaction, target: Target, limits: Limits, problem: Exception, began: float
 ) -> Failed:
     """What to tell after the transaction was undone, or could not be."""
+    unit = target.service.unit
     journal = target.service.journal(began)
+    return failed(
+        transaction,
+        problem,
+        journal,
+        lambda: rollback.roll_back(transaction, limits),
+        f"see journalctl -u {unit}, ",
+    )
+
+
+def failed(
+    transaction: Transaction,
+    problem: Exception,
+    journal: list[str],
+    undo: Callable[[], list[str]],
+    look: str = "",
+) -> Failed:
+    """Undo what a change that failed has done; returns what to tell. `undo` returns what it left, a sentence each,
+    `look` says where to look first should it fail as well."""
     cause = str(problem) if isinstance(problem, EXPECTED) else f"{type(problem).__name__}: {problem}"
     try:
-        left = rollback.roll_back(transaction, limits)
+        left = undo()
     except Exception as worse:
         return Failed(
             f"The change failed ({cause}), and undoing it failed as well ({worse}). The former files lie in "
-            f"{transaction.folder}; see journalctl -u {target.service.unit}, put right what it says, then run "
+            f"{transaction.folder}; {look}put right what it says, then run "
             "bulwark.docker.daemon_apply with state: resolved.",
             transaction.id,
             False,

@@ -32,7 +32,9 @@ def carried_out(
             transaction.commit()
         except Exception as problem:
             with interruptions.held_off():
-                raise _undone(transaction, problem, journal(began)) from problem
+                raise apply.failed(
+                    transaction, problem, journal(began), lambda: _undo(transaction)
+                ) from problem
         prune(store)
     return transaction.id, done
 
@@ -43,18 +45,7 @@ def perform(planned: Sequence[dict[str, Any]], transaction: Transaction) -> None
         steps.perform(step, transaction)
 
 
-def _undone(transaction: Transaction, problem: Exception, journal: list[str]) -> apply.Failed:
-    cause = str(problem) if isinstance(problem, apply.EXPECTED) else f"{type(problem).__name__}: {problem}"
-    try:
-        left = transaction.undo()
-        transaction.closed(left=left)
-    except Exception as worse:
-        return apply.Failed(
-            f"The change failed ({cause}), and undoing it failed as well ({worse}). The former files lie in "
-            f"{transaction.folder}; put right what it says, then run bulwark.docker.daemon_apply with state: resolved.",
-            transaction.id,
-            False,
-            journal,
-        )
-    more = f" Not as before: {'; '.join(left)}." if left else ""
-    return apply.Failed(f"The change failed and was undone: {cause}.{more}", transaction.id, True, journal)
+def _undo(transaction: Transaction) -> list[str]:
+    left = transaction.undo()
+    transaction.closed(left=left)
+    return left

@@ -20,6 +20,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     rootless_plan,
     rootless_preflight,
     stays_behind,
+    steps,
     subids,
     transaction,
     unit_diff,
@@ -163,11 +164,7 @@ def _running(user: str, timeout: float) -> Told:
 
 
 def _ends(planned: rootless_plan.Plan, unit: str) -> bool:
-    return any(
-        (step["step"], step["key"], step["value"]) == ("running", unit, False)
-        for step in planned.steps
-        if step["step"] == "running"
-    )
+    return steps.setting("running", unit, False) in planned.steps
 
 
 def _starts_system(step: dict[str, Any]) -> bool:
