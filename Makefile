@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing of the caller's Ansible settings may change what is tested.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: audit test setup setup-dev docs lint sanity unit hosts browser molecule bench clean
+.PHONY: audit test setup setup-dev docs lint sanity unit fuzz hosts browser molecule demo bench clean
 
 audit: setup
 	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
@@ -56,7 +56,12 @@ sanity: setup-dev
 	tests/sanity.sh
 
 unit: setup-dev
-	pytest -n 2 tests/unit
+	pytest -n 2 tests/unit tests/fuzz
+
+# Seconds for each test.
+FUZZ_SECONDS ?= 60
+fuzz: setup-dev
+	FUZZ_SECONDS=$(FUZZ_SECONDS) pytest -n 2 tests/fuzz
 
 browser: setup-dev
 	pytest tests/browser

@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whose something is, and how it is reached with the ids of that account alone.
+
+An account chooses what lies below its home and below /run/user: links, programs, sockets. Root that follows it there
+does what the account wants with root's rights. So whatever names a path of an account names its owner too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import socket
+import stat
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+
+_MOST_LINKS = 40
+_BACKLOG_PAUSE = 0.05
+_PEER = struct.Struct("=iII")
+
+
+class Owner(NamedTuple):
+    """The ids that something is read, run, written and connected to with."""
+
+    uid: int
+    gid: int
+
+    @property
+    def is_root(self) -> bool:
+        """Whether what it names is root's own."""
+        return self.uid == 0
+
+
+class Place(NamedTuple):
+    """A path, and whose it is."""
+
+    path: str
+    owner: Owner
+
+
+class Peer(NamedTuple):
+    """Who listens on a Unix socket, as the kernel knows it (SO_PEERCRED, unix(7))."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+ROOT = Owner(0, 0)
+
+
+@contextlib.contextmanager
+def acting_as(owner: Owner) -> Iterator[None]:
+    """File access with the rights of that account alone. The ids of all threads change: nothing else may run then.
+
+    Without effect for root's own things, and where this process is not root.
+    """
+    if owner.is_root or os.geteuid() != 0:
+        yield
+        return
+    groups, gid = os.getgroups(), os.getegid()
+    os.setgroups([owner.gid])
+    os.setegid(owner.gid)
+    os.seteuid(owner.uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(gid)
+        os.setgroups(groups)
+
+
+def within(owner: Owner, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What `function(*arguments)` returns (JSON data), from a child process that has the account's ids for good.
+
+    Raises Unreadable as limits.within does.
+    """
+    return limits.within(seconds, _become_and_call, owner, function, arguments)
+
+
+def _become_and_call(owner: Owner, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if os.geteuid() == 0 and not owner.is_root:
+        os.setgroups([owner.gid])
+        os.setgid(owner.gid)
+        os.setuid(owner.uid)
+    return function(*arguments)
+
+
+def connect(path: str, owner: Owner, deadline: float) -> socket.socket:
+    """A connection to the Unix socket at `path`, to which that owner listens. `deadline` by time.monotonic().
+
+    What belongs to an account is reached with its ids and without its links; the socket is the account's, and so is
+    who listens. Raises OSError as connect(2) does, socket.timeout at the deadline, and Unreadable for a listener or a
+    link that is somebody else's.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if owner.is_root:
+            _connect(client, path, deadline)
+        else:
+            with acting_as(owner):
+                handle = _open_socket(path, owner)
+                try:
+                    _connect(client, f"/proc/self/fd/{handle}", deadline)
+                finally:
+                    os.close(handle)
+        found = peer(client)
+        if found.uid != owner.uid:
+            raise Unreadable(f"{path} is not used: uid {found.uid} listens there, not uid {owner.uid}")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def peer(client: socket.socket) -> Peer:
+    """Who listened when the connection was made; of a socket that systemd hands on, systemd."""
+    return Peer(*_PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
+
+
+def open_node(path: str) -> int:
+    """An O_PATH handle of what lies at `path`, itself no link. On the way only links are followed that root alone can
+    turn elsewhere, such as /var/run. Raises OSError, and Unreadable for another link."""
+    flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    ahead = [name for name in path.split("/") if name not in ("", ".")]
+    handles, followed = [os.open("/", flags)], 0
+    try:
+        while ahead:
+            name = ahead.pop(0)
+            if name == "..":
+                if len(handles) > 1:
+                    os.close(handles.pop())
+                continue
+            below = os.open(name, flags, dir_fd=handles[-1])
+            if not stat.S_ISLNK(os.fstat(below).st_mode):
+                handles.append(below)
+                continue
+            try:
+                target = os.readlink("", dir_fd=below)
+                followed += 1
+                if not _is_roots(handles[-1], below) or followed > _MOST_LINKS:
+                    raise Unreadable(
+                        f"{path} is not used: it leads through the symbolic link {name}, which others than root can "
+                        "turn elsewhere"
+                    )
+            finally:
+                os.close(below)
+            if posixpath.isabs(target):
+                while len(handles) > 1:
+                    os.close(handles.pop())
+            ahead = [each for each in target.split("/") if each not in ("", ".")] + ahead
+        return handles.pop()
+    finally:
+        for handle in handles:
+            os.close(handle)
+
+
+def _is_roots(directory: int, link: int) -> bool:
+    folder = os.fstat(directory)
+    return folder.st_uid == 0 == os.fstat(link).st_uid and not folder.st_mode & 0o022
+
+
+def _open_socket(path: str, owner: Owner) -> int:
+    handle = open_node(path)
+    seen = os.fstat(handle)
+    if stat.S_ISSOCK(seen.st_mode) and seen.st_uid == owner.uid:
+        return handle
+    os.close(handle)
+    what = f"uid {seen.st_uid} owns it" if stat.S_ISSOCK(seen.st_mode) else "it is no socket"
+    raise Unreadable(f"{path} is not used as a socket of uid {owner.uid}: {what}")
+
+
+def _connect(client: socket.socket, address: str, deadline: float) -> None:
+    """A socket with a time limit does not wait for room in a full backlog: it says EAGAIN at once."""
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise socket.timeout("timed out")
+        client.settimeout(left)
+        try:
+            return client.connect(address)
+        except BlockingIOError:
+            time.sleep(min(_BACKLOG_PAUSE, left))
