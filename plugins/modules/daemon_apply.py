@@ -196,22 +196,24 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_modu
 def carried_out(module: EngineModule) -> dict[str, Any]:
     """What the module returns."""
     options, dry = module.options, module.check_mode
-    resolved = carry_out.resolve(module.store, module.limits, dry)
+    undone = [each for each in module.resolved if not each.trouble]
     told: dict[str, Any] = {}
     if options["state"] == "rolled_back":
         told = carry_out.roll_back_last(
             module.store, options["user"], module.limits, module.consents, options["transaction"], dry
         )
-    elif options["state"] == "applied" and not dry:
+    elif options["state"] == "resolved":
+        module.refuse_unresolved()
+    elif not dry:
         told = carry_out.apply_staged(module.store, options["user"], module.limits, module.consents)
-    actions = [f"undo {each['transaction']}, which a run that died has left open" for each in resolved]
-    left = [sentence for each in resolved for sentence in each["left"]]
+    actions = [f"undo {each.transaction}, which a run that died has left open" for each in undone]
     return {
         **told,
-        "resolved": resolved,
-        "changed": bool(resolved) or told.get("changed", False),
+        "resolved": [
+            {"transaction": each.transaction, "engine": each.subject, "left": each.left} for each in undone
+        ],
+        "changed": bool(undone) or told.get("changed", False),
         "actions": [*actions, *told.get("actions", ())],
-        "notices": [*left, *told.get("notices", ())],
     }
 
 
@@ -226,7 +228,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module).run(carried_out)
+    EngineModule(module, engine_module.engine_of(module.params["user"])).run(carried_out)
 
 
 if __name__ == "__main__":

@@ -309,7 +309,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module).stage_and_apply(configured)
+    EngineModule(module, engine_module.engine_of(module.params["user"])).stage_and_apply(configured)
 
 
 if __name__ == "__main__":

@@ -385,7 +385,7 @@ def main() -> None:
             )
     if not 0 < options["port"] < 65536:
         module.fail_json(msg=f"port: {options['port']} is not between 1 and 65535.")
-    EngineModule(module).stage_and_apply(secured)
+    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(secured)
 
 
 if __name__ == "__main__":

@@ -158,17 +158,20 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.permissions import (
-    NotHeld,
+    ENGINE,
     restrict,
     roll_back,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import option_errors
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
 
 _MODE = re.compile(r"0?[0-7]{3}")
+_WORK = {
+    "restricted": lambda run: restrict(run.store, run.options["parameters"], run.check_mode),
+    "rolled_back": lambda run: roll_back(run.store, run.check_mode),
+}
 
 
 def problems_of(options: dict[str, Any]) -> list[str]:
@@ -205,15 +208,7 @@ def main() -> None:
     problems = problems_of(options)
     if problems:
         module.fail_json(msg="Nothing was changed: " + "; ".join(problems) + ".")
-    store, seconds, check = Store(), options["timeout"], module.check_mode
-    try:
-        if options["state"] == "restricted":
-            result = restrict(store, options["parameters"], seconds, check)
-        else:
-            result = roll_back(store, seconds, check)
-    except (NotHeld, StateError, Unwritable) as problem:
-        module.fail_json(msg=f"{problem}.")
-    module.exit_json(check_mode=check, **result)
+    EngineModule(module, ENGINE).run(_WORK[options["state"]])
 
 
 if __name__ == "__main__":

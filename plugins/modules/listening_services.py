@@ -288,7 +288,9 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module).run(listening_services.carried_out, alone=listening_services.changes(module.params))
+    EngineModule(module, listening_services.SUBJECT).run(
+        listening_services.carried_out, alone=listening_services.changes(module.params)
+    )
 
 
 if __name__ == "__main__":

@@ -366,7 +366,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module).run(_WORK[module.params["state"]])
+    EngineModule(module, engine_module.engine_of(module.params["user"])).run(_WORK[module.params["state"]])
 
 
 if __name__ == "__main__":

@@ -300,7 +300,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module).stage_and_apply(remapped)
+    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(remapped)
 
 
 if __name__ == "__main__":

@@ -123,10 +123,11 @@ class Points:
                     points.point(self.name)
                 super().__init__(argv, **named)
 
-            def communicate(self, *arguments: Any, **named: Any) -> Any:
-                answer = super().communicate(*arguments, **named)
+            def wait(self, *arguments: Any, **named: Any) -> Any:
+                answer = super().wait(*arguments, **named)
                 if self.name:
                     points.point(f"{self.name} done")
+                    self.name = ""
                 return answer
 
         return Watched

@@ -5,21 +5,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    account_changes,
     atomic,
     daemon_json,
     engine_control,
+    file_changes,
+    host_change,
     in_force,
-    interruptions,
+    kinds,
     listening,
     plan,
     reloading,
     rollback,
     stage,
-    steps,
     transport,
     verify,
 )
@@ -27,13 +29,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import targ
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction, prune
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits, Unwell
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
-    Unreadable,
-    attempt,
-    is_error,
-)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error
 
 ALLOW_CONTAINER_STOP = "daemon_apply_allow_container_stop"
 ALLOW_DATA_SWITCH = "daemon_apply_allow_data_switch"
@@ -45,16 +43,6 @@ class Refused(Exception):
     def __init__(self, sentence: str, refused: list[dict[str, Any]]) -> None:
         super().__init__(sentence)
         self.refused = refused
-
-
-class Failed(Exception):
-    """The change failed; `rolled_back` tells whether all is as before, `journal` what the engine logged meanwhile."""
-
-    def __init__(self, sentence: str, transaction: str, rolled_back: bool, journal: list[str]) -> None:
-        super().__init__(sentence)
-        self.transaction = transaction
-        self.rolled_back = rolled_back
-        self.journal = journal
 
 
 class Job(NamedTuple):
@@ -114,49 +102,62 @@ def refusals(work: Job, allow_container_stop: bool) -> list[dict[str, Any]]:
 
 def apply(store: Store, work: Job, limits: Limits, summary: Mapping[str, Any]) -> Done:
     """Do the job. The caller holds the lock and has checked. Raises Failed, after undoing what was done."""
-    target, began = work.target, time.time()
-    with interruptions.ends_by_undoing():
-        transaction = Transaction.begin(store, {"engine": target.name, **summary})
-        return _done(store, transaction, work, limits, began)
-
-
-def _done(store: Store, transaction: Transaction, work: Job, limits: Limits, began: float) -> Done:
     target = work.target
+    about = {"engine": target.name, "effect": work.plan.effect, **summary}
     try:
-        rollback.remember(transaction, target)
-        # It is the journal's from here on. Left there, a change that failed would be done by a later play.
-        stage.drop(store, target.name)
-        former = target.service.state().main_pid
-        starts = _concerns_new_containers(work) and _started_one(work, limits) is None
-        _change(transaction, work, limits)
-        notices = _prove(store, transaction, work, limits, former, starts)
-        transaction.commit(effect=work.plan.effect)
-    except Exception as problem:
-        with interruptions.held_off():
-            raise _undone(transaction, target, limits, problem, began) from problem
+        transaction, notices = host_change.carried_out(
+            store,
+            about,
+            lambda transaction: _done(store, transaction, work, limits),
+            target.service.journal,
+            lambda transaction: rollback.roll_back(transaction, limits),
+            f"see journalctl -u {target.service.unit}, ",
+        )
     finally:
         listening.discard(work.stage.proof)
-    prune(store)
-    return Done(transaction.id, notices)
+    return Done(transaction, notices)
 
 
-def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
+def _done(store: Store, transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+    target = work.target
+    rollback.remember(transaction, target)
+    # It is the journal's from here on. Left there, a change that failed would be done by a later play.
+    stage.drop(store, target.name)
+    former = target.service.state().main_pid
+    starts = _concerns_new_containers(work) and _started_one(work, limits) is None
+    notices = _change(transaction, work, limits)
+    notices += _prove(store, transaction, work, limits, former, starts)
+    _assert_done(work)
+    return notices
+
+
+def _assert_done(work: Job) -> None:
+    """What was wished is so, whatever others have done meanwhile."""
+    target = work.target
+    if targets.content(target) != work.content:
+        raise Unwell(f"{target.config_path} does not hold what was written: another program changes it")
+    for step in work.stage.steps:
+        if kinds.can_hold(step) and not kinds.holds(step):
+            raise Unwell(f"this was done and is not so: {kinds.describe(step)}")
+
+
+def _change(transaction: Transaction, work: Job, limits: Limits) -> list[str]:
+    """Returns what the steps leave as it is."""
     target, found = work.target, work.plan
     service = target.service
     # What may fail without the engine comes before what containers would feel.
-    steps.wait_for_locks(work.stage.steps)
+    account_changes.wait_for_locks(work.stage.steps)
     # Where no client starts the engine now, none is to start it from outside.
     starts_by_socket = found.effect == plan.NONE and any(map(service.is_active, service.sockets))
     if found.effect == plan.NONE:
         _close_alone(transaction, work)
-    for step in work.stage.steps:
-        steps.perform(step, transaction)
+    notices = host_change.perform(work.stage.steps, transaction)
     stops_them = work.stage.consents.get("stop_containers")
     if found.stopped and (stops_them or not found.data_switch):
         transaction.note("containers_stopped", ids=[each.id for each in found.stopped])
         # Else dockerd does, when it ends.
         if stops_them:
-            engine_control.stop(target.engine["socket"], [each.id for each in found.stopped])
+            engine_control.stop(target.socket, [each.id for each in found.stopped])
     if found.live_restore_first:
         _live_restore(transaction, work, limits)
     if work.stage.config or found.live_restore_first or found.bridge:
@@ -168,6 +169,7 @@ def _change(transaction: Transaction, work: Job, limits: Limits) -> None:
         _restart(transaction, work, limits)
     elif starts_by_socket:
         _open_alone(work)
+    return notices
 
 
 def _close_alone(transaction: Transaction, work: Job) -> None:
@@ -208,9 +210,10 @@ def _restart(transaction: Transaction, work: Job, limits: Limits) -> None:
 def _write(transaction: Transaction, work: Job, content: bytes | None) -> None:
     target = work.target
     if content is not None:
-        transaction.write_file(target.config_path, content, atomic.fresh(target.owner), target.owner)
+        fresh = atomic.fresh(target.owner)
+        file_changes.write(transaction, target.account, target.config_path, content, fresh)
     else:
-        transaction.remove_file(target.config_path, target.owner)
+        file_changes.remove(transaction, target.account, target.config_path)
 
 
 def _with_live_restore(work: Job, value: bool) -> bytes:
@@ -228,7 +231,7 @@ def _end_of_bridge(transaction: Transaction, work: Job, limits: Limits) -> None:
     _write(transaction, work, _with_live_restore(work, False))
     transaction.note("reload")
     work.target.service.reload()
-    if not targets.live_restore_becomes(work.target.engine["socket"], False, limits.timeout):
+    if not targets.live_restore_becomes(work.target.socket, False, limits.timeout):
         raise Unwell("live-restore could not be switched off by a reload")
     _write(transaction, work, work.content)
 
@@ -238,11 +241,10 @@ def _live_restore(transaction: Transaction, work: Job, limits: Limits) -> None:
     target = work.target
     document = daemon_json.read(target.config_path, targets.content(target), force=True)
     wanted = reloading.acceptable({**document.settings, "live-restore": True})
-    bridge = daemon_json.render(document, wanted)
-    transaction.write_file(target.config_path, bridge or b"", atomic.fresh(target.owner), target.owner)
+    _write(transaction, work, daemon_json.render(document, wanted) or b"")
     transaction.note("reload")
     target.service.reload()
-    if not targets.live_restore_becomes(target.engine["socket"], True, limits.timeout):
+    if not targets.live_restore_becomes(target.socket, True, limits.timeout):
         raise Unwell(
             "live-restore could not be switched on by a reload, so that the restart would stop containers: "
             f"{len(work.plan.survivors)} run"
@@ -261,12 +263,12 @@ def _prove(
             # Only its text is another: what the engine read at its start is still what the file means.
             _record(store, target)
         return []
-    pid = verify.healthy(target.service, target.engine["socket"], limits)
+    pid = verify.healthy(target.service, target.socket, limits)
     if found.effect == plan.RELOAD and pid != former:
         raise Unwell(f"{target.service.unit} ended when it was reloaded")
     notices = _start_again(transaction, work, limits)
     after = verify.containers(
-        target.user.name if target.user else None,
+        target.user,
         found.survivors,
         [] if found.data_switch else found.stopped,
         limits,
@@ -295,7 +297,7 @@ def _concerns_new_containers(work: Job) -> bool:
 
 def _started_one(work: Job, limits: Limits) -> str | None:
     """Why a container does not start, None when it does."""
-    tried = attempt(engine_control.root_of_a_container, work.target.engine["socket"], limits.timeout)
+    tried = attempt(engine_control.root_of_a_container, work.target.socket, limits.timeout)
     return str(tried["error"]) if is_error(tried) else None
 
 
@@ -310,8 +312,8 @@ def _start_again(transaction: Transaction, work: Job, limits: Limits) -> list[st
     """Containers that the change has stopped, whatever their policy; behind another data root they are not seen."""
     if work.plan.data_switch:
         return []
-    ids = [each for note in transaction.notes("containers_stopped") for each in note["ids"]]
-    return engine_control.start(work.target.engine["socket"], ids, limits.timeout)
+    ids = [each for note in transaction.notes("containers_stopped") for each in note.data["ids"]]
+    return engine_control.start(work.target.socket, ids, limits.timeout)
 
 
 def _wait_for_settings(after: Target, work: Job, limits: Limits) -> None:
@@ -325,7 +327,7 @@ def _wait_for_settings(after: Target, work: Job, limits: Limits) -> None:
             if work.plan.effect != plan.RELOAD or time.monotonic() > limit:
                 raise
         time.sleep(targets.PAUSE)
-        after = targets.find(after.user.name if after.user else None, limits.timeout)
+        after = targets.find(after.user, limits.timeout)
 
 
 def _remap(after: Target, work: Job, limits: Limits) -> None:
@@ -336,63 +338,10 @@ def _remap(after: Target, work: Job, limits: Limits) -> None:
     options = after.engine["info"].get("SecurityOptions") or ()
     if wanted != any(option.startswith("name=userns") for option in options):
         raise Unwell(f"/info shows user namespaces {'off' if wanted else 'on'} after the restart")
-    root = engine_control.root_of_a_container(after.engine["socket"], limits.timeout)
+    root = engine_control.root_of_a_container(after.socket, limits.timeout)
     if (root != 0) != wanted:
         raise Unwell(f"root of a new container is id {root} of the host (its uid_map)")
 
 
 def _record(store: Store, after: Target) -> None:
     in_force.record(store, after.config_path, after.engine["pid"], targets.content(after))
-
-
-def _undone(
-    transaction: Transaction, target: Target, limits: Limits, problem: Exception, began: float
-) -> Failed:
-    """What to tell after the transaction was undone, or could not be."""
-    unit = target.service.unit
-    journal = target.service.journal(began)
-    return failed(
-        transaction,
-        problem,
-        journal,
-        lambda: rollback.roll_back(transaction, limits),
-        f"see journalctl -u {unit}, ",
-    )
-
-
-def failed(
-    transaction: Transaction,
-    problem: Exception,
-    journal: list[str],
-    undo: Callable[[], list[str]],
-    look: str = "",
-) -> Failed:
-    """Undo what a change that failed has done; returns what to tell. `undo` returns what it left, a sentence each,
-    `look` says where to look first should it fail as well."""
-    cause = str(problem) if isinstance(problem, EXPECTED) else f"{type(problem).__name__}: {problem}"
-    try:
-        left = undo()
-    except Exception as worse:
-        return Failed(
-            f"The change failed ({cause}), and undoing it failed as well ({worse}). The former files lie in "
-            f"{transaction.folder}; {look}put right what it says, then run "
-            "bulwark.docker.daemon_apply with state: resolved.",
-            transaction.id,
-            False,
-            journal,
-        )
-    more = f" Not as before: {'; '.join(left)}." if left else ""
-    return Failed(f"The change failed and was undone: {cause}.{more}", transaction.id, True, journal)
-
-
-# Failures that explain themselves in one sentence.
-EXPECTED = (
-    atomic.Unwritable,
-    rollback.ServiceError,
-    targets.NoTarget,
-    Unreadable,
-    Unwell,
-    daemon_json.Unsound,
-    interruptions.Interrupted,
-    rollback.StateError,
-)

@@ -11,9 +11,11 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 # What one file of the kinds we change may hold; a larger one is not what it should be.
 SIZE_LIMIT = 4 * 1024 * 1024
@@ -30,8 +32,12 @@ _WAYS_OUT = {
 }
 
 
-class Unwritable(Exception):
+class Unwritable(ExplainedError):
     """A file cannot be read for its before-image, or not be written; one sentence with the path and the cause."""
+
+
+class NotAFile(Unwritable):
+    """What lies there is nothing that was ever written here: no regular file, or one that is too large."""
 
 
 class Image(NamedTuple):
@@ -44,9 +50,9 @@ class Image(NamedTuple):
     times_ns: tuple[int, int] | None = None
 
 
-def fresh(owner: tuple[int, int] = (0, 0)) -> Image:
+def fresh(owner: Owner, mode: int = 0o644) -> Image:
     """What a file begins with that was not there: CIS asks for this mode or less for those of an engine."""
-    return Image(0o644, *owner, {})
+    return Image(mode, *owner, {})
 
 
 def digest(content: bytes) -> str:
@@ -54,12 +60,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def real(path: str) -> str:
-    """The path behind symbolic links, which stay; it need not exist."""
-    try:
-        return str(Path(path).resolve())
-    except (OSError, RuntimeError) as problem:
-        raise Unwritable(f"{path} leads nowhere: {problem}") from problem
+def shown(path: str) -> str:
+    """The path as people know it, where it leads through the handle of a directory (location.py)."""
+    parts = Path(path).parts
+    if parts[:4] != ("/", "proc", "self", "fd"):
+        return path
+    with contextlib.suppress(OSError):
+        return str(Path(*parts[:5]).readlink().joinpath(*parts[5:]))
+    return path
 
 
 def look(path: str) -> tuple[bytes, Image] | None:
@@ -73,9 +81,11 @@ def look(path: str) -> tuple[bytes, Image] | None:
     try:
         seen = os.fstat(handle)
         if not stat.S_ISREG(seen.st_mode):
-            raise Unwritable(f"{path} is no regular file: put a file in its place")
+            raise NotAFile(f"{shown(path)} is no regular file: put a file in its place")
         if seen.st_size > SIZE_LIMIT:
-            raise Unwritable(f"{path} is larger than {SIZE_LIMIT} bytes: it is not the file it should be")
+            raise NotAFile(
+                f"{shown(path)} is larger than {SIZE_LIMIT} bytes: it is not the file it should be"
+            )
         with open(handle, "rb", closefd=False) as stream:
             content = stream.read()
         xattrs = {name: os.getxattr(handle, name) for name in _xattrs(handle)}
@@ -176,24 +186,6 @@ def sync_directory(path: Path | str) -> None:
         os.close(handle)
 
 
-@contextlib.contextmanager
-def acting_as(uid: int, gid: int) -> Iterator[None]:
-    """File access with the rights of an ordinary user alone: in a home, links may lead anywhere."""
-    if uid == 0 or os.geteuid() != 0:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([gid])
-    os.setegid(gid)
-    os.seteuid(uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
-
-
 def _write(handle: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
@@ -228,4 +220,4 @@ def _xattrs(handle: int) -> list[str]:
 
 def _sentence(path: str, what: str, problem: OSError) -> str:
     way_out = _WAYS_OUT.get(problem.errno or 0)
-    return f"{path} {what}: {problem.strerror or problem}" + (f"; {way_out}" if way_out else "")
+    return f"{shown(path)} {what}: {problem.strerror or problem}" + (f"; {way_out}" if way_out else "")

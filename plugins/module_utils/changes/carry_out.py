@@ -4,24 +4,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    account_changes,
     apply,
-    atomic,
     checks,
     configure,
+    file_changes,
+    kinds,
     listening,
     plan,
     rollback,
     stage,
-    steps,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.apply import Refused
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_settings import SETTINGS
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import option_changes, sentence
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rollback import Resolved
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
@@ -32,9 +32,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     unfinished,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
-
-# Undone by hand only: what bears these ids on disk must not fall to another account.
-_KEPT = frozenset(steps.SUBID_FILES.values())
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place
 
 
 class Consents(NamedTuple):
@@ -94,7 +92,7 @@ def roll_back_last(
             f"Transaction {found.id} set engine {target.name} up: take it away with the role rootless and "
             "rootless_state: absent, which brings the host back to how it was."
         )
-    foreign = found.foreign_changes()
+    foreign = file_changes.foreign_changes(found)
     if foreign:
         raise StateError(
             f"Transaction {found.id} is not undone, because somebody changed {', '.join(foreign)} since: "
@@ -115,14 +113,15 @@ def roll_back_last(
     return {**done, "undone": found.id, "notices": [*done["notices"], *left]}
 
 
-def resolve(store: Store, limits: Limits, dry: bool) -> list[dict[str, Any]]:
-    """Undo what runs that died have left open; [{transaction, engine, left}]."""
-    if dry:
-        return [
-            {"transaction": each.id, "engine": each.manifest.get("engine"), "left": []}
-            for each in unfinished(store)
-        ]
-    return rollback.resolve(store, limits)
+def resolve(store: Store, limits: Limits, dry: bool) -> list[Resolved]:
+    """Undo what runs that died have left open; in check mode tell it alone."""
+    if not dry:
+        return rollback.resolve(store, limits)
+    found, unknown = unfinished(store)
+    return [
+        *(Resolved(each.id, each.subject, []) for each in found),
+        *(Resolved(each.id, "", [], each.why) for each in unknown),
+    ]
 
 
 def _carried_out(
@@ -148,13 +147,15 @@ def _check(work: apply.Job) -> None:
     if problems:
         raise configure.Unfit([each.message for each in problems])
     content = apply.encoded(work.stage) if work.stage.config else found.live.content
-    ids_to_come = any(step["step"] in ("account", "subids") for step in work.stage.steps)
+    ids_to_come = any(
+        step.kind in (account_changes.ACCOUNT, account_changes.SUBIDS) for step in work.stage.steps
+    )
     configure.check_with_dockerd(found, content, ids_to_come)
 
 
 def tell(work: apply.Job) -> dict[str, Any]:
     """What the job does, as a module's result tells."""
-    actions = [action(step) for step in work.stage.steps]
+    actions = kinds.actions(work.stage.steps)
     actions += option_changes(work.before or {}, work.after)
     actions += [
         f"{'open' if opened else 'close'} {unit}" for unit, opened in sorted(work.stage.sockets.items())
@@ -175,58 +176,25 @@ def tell(work: apply.Job) -> dict[str, Any]:
     }
 
 
-# Steps that are there for others.
-_ATTENDANT = ("no_directory", "reread")
-_STEPS = {
-    "account": "create the system account {key}",
-    "dead_socket": "remove the dead socket {key}",
-    "file": "{order} {key}",
-    "home_file": "{order} {key}",
-    "install": "write {key} from {source}",
-    "login": "create the account {key} with its home",
-    "permissions": "give {key} to root with mode {mode:04o}",
-    "restart": "restart {key}",
-    "subids": "give {key} the subordinate ids {start}:{count}",
-}
-
-
-def actions(planned: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for each step that is a change by itself, in order."""
-    return list(dict.fromkeys(action(step) for step in planned if step["step"] not in _ATTENDANT))
-
-
-def action(step: Mapping[str, Any]) -> str:
-    """The line that tells of a step."""
-    kind = step["step"]
-    if kind in SETTINGS:
-        return SETTINGS[kind].says(step["key"], step["value"])
-    return _STEPS[kind].format(**step, order="remove" if step.get("content") is None else "write")
-
-
 def _reversed(found: Transaction, target: Target) -> tuple[Stage, list[str]]:
     """The stage that leads back, and what of the transaction stays."""
-    staged, left = Stage(), []
-    config = atomic.real(target.config_path)
-    for entry in reversed(found.entries):
-        if entry["kind"] == "file" and entry["path"] == config:
-            staged.write_config(target.config_path, targets.content(target), found.before(entry))
-        elif entry["kind"] == "file" and entry["path"] in _KEPT:
-            left.append(f"{entry['path']} keeps its new range: data on disk may bear its ids")
-        elif entry["kind"] == "file":
-            before = found.before(entry)
-            staged.put(steps.file(entry["path"], None if before is None else before.decode()))
-        elif entry["kind"] == "account":
-            left.append(f"account {entry['name']} stays")
-        elif entry["kind"] == "setting":
-            staged.put(steps.setting(entry["what"], entry["key"], entry["before"]))
-        elif entry["kind"] == "sockets":
+    staged = Stage()
+    entries = []
+    for entry in found.entries:
+        if file_changes.is_same_file(entry, Place(target.config_path, target.owner)):
+            staged.write_config(target.config_path, targets.content(target), found.image(entry))
+        elif entry.kind == "sockets":
             # One that was open before is opened anew, at its former address.
-            former = found.notes("engine")[0]["sockets"]
-            staged.sockets.update({unit: unit in former for unit in entry["opened"]})
-            staged.sockets.update(dict.fromkeys(entry["closed"], True))
-        elif entry["kind"] == "permissions":
-            left.append(f"{entry['path']} keeps its mode {entry['after'][2]:04o}")
-    restarted = any(entry["kind"] == "restart" for entry in found.entries)
+            former = found.notes("engine")[0].data["sockets"]
+            staged.sockets.update({unit: unit in former for unit in entry.data["opened"]})
+            staged.sockets.update(dict.fromkeys(entry.data["closed"], True))
+        elif entry.kind != file_changes.DIRECTORY:
+            # Directories stay: others may use them by now.
+            entries.append(entry)
+    back, left = kinds.reversed_steps(found, entries)
+    for step in back:
+        staged.put(step, "rollback")
+    restarted = bool(found.notes("restart"))
     if staged.steps and restarted:
         staged.restart_for("what is undone took one too")
     elif not staged and restarted:

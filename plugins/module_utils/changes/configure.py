@@ -24,6 +24,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import CommandLine
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.install_changes import INSTALL
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import canonical, differences
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
@@ -31,6 +32,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.target impo
 from ansible_collections.bulwark.docker.plugins.module_utils.controls import daemon_options, effective
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import acting_as
 
 # The controls that judge what a bridge key sets.
 _CONTROL_OF = {"icc": "daemon.icc", "ip": "daemon.published_address"}
@@ -84,19 +86,25 @@ def with_stage(found: Ground, known: Stage, force: bool = True) -> Ground:
     drop_ins = steps.drop_ins(known.steps, target.service.unit)
     command = found.command
     if drop_ins:
-        command = command_line.read(target.unit, default_config=target.config_path, drop_ins=drop_ins)
+        command = _command(target, drop_ins)
     return found._replace(stage=known, staged=staged, command=command)
 
 
 def seen(target: Target, force: bool = True) -> Ground:
     """The same for an engine that was looked at, with nothing staged."""
-    command = command_line.read(target.unit, default_config=target.config_path)
+    command = _command(target, None)
     trouble = checks.host_problems(target.unit, command)
     if trouble:
         raise Unfit(trouble)
     live = daemon_json.read(target.config_path, targets.content(target), force)
-    version = targets.version(target) or validate.version(command)
+    version = targets.version(target) or validate.version(command, target.owner)
     return Ground(target, command, version, live, Stage(), live)
+
+
+def _command(target: Target, drop_ins: Mapping[str, str | None] | None) -> CommandLine:
+    """What the unit starts; the unit of an account, and the files that it names, are read with the account's ids."""
+    with acting_as(target.owner):
+        return command_line.read(target.unit, default_config=target.config_path, drop_ins=drop_ins)
 
 
 def wanted(found: Ground, wish: Wish) -> settings.Plan:
@@ -136,7 +144,7 @@ def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
         rootless=found.target.user is not None,
         allow_data_switch=allow_data_switch,
         hard_limits=hard_limits.of(engine["pid"]) if engine["pid"] else {},
-        coming=[step["key"] for step in found.stage.steps if step["step"] == "install"],
+        coming=[step.key for step in found.stage.steps if step.kind == INSTALL],
     )
 
 
@@ -146,7 +154,7 @@ def check_with_dockerd(found: Ground, content: bytes | None, ids_to_come: bool =
     `ids_to_come`: the account of userns-remap, or its subordinate ids, are staged.
     """
     shown = _with_sources(found, content or b"{}")
-    message = validate.validate(found.command, shown, found.version, ids_to_come)
+    message = validate.validate(found.command, found.target.owner, shown, found.version, ids_to_come)
     if message:
         raise Unfit([f"{found.target.config_path}: dockerd refuses it: {message}"])
 
@@ -154,12 +162,12 @@ def check_with_dockerd(found: Ground, content: bytes | None, ids_to_come: bool =
 def _with_sources(found: Ground, content: bytes) -> bytes:
     """The file with the places where certificates lie that come to theirs with the change: dockerd loads them to
     validate (since 23.0). Those that are still to be made are left out."""
-    coming = {step["key"]: step["source"] for step in found.stage.steps if step["step"] == "install"}
+    coming = {step.key: step.value["source"] for step in found.stage.steps if step.kind == INSTALL}
     if not coming:
         return content
     settings = dict(daemon_json.read(found.target.config_path, content, force=True).settings)
     for key in transport.KEYS:
-        source = coming.get(settings.get(key))
+        source = coming.get(str(settings.get(key)))
         if source and Path(source).is_file():
             settings[key] = source
         elif source:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import differences
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.daemon_json import parse
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 _INDENTED = re.compile(r"\{[ \t]*\r?\n([ \t]+)\"")
@@ -27,7 +28,7 @@ _FORCED = {
 }
 
 
-class Unsound(Exception):
+class Unsound(ExplainedError):
     """The file cannot be edited safely. One sentence: path with line and column, cause, way out."""
 
 

@@ -21,6 +21,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     attempt,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place
 
 # Docker's own grace is 10 s before SIGKILL; containers may have a longer one.
 STOP_SECONDS = 60
@@ -31,45 +32,45 @@ _SLEEP = ("/usr/bin/sleep", "30")
 _TREES = ("bin", "lib", "lib32", "lib64", "libx32", "usr")
 
 
-def stop(socket: str, ids: Sequence[str]) -> None:
+def stop(engine: Place, ids: Sequence[str]) -> None:
     """Stop the containers, one after another, each with its own grace period. Raises Unreadable."""
-    with _api(socket, STOP_SECONDS) as api:
+    with _api(engine, STOP_SECONDS) as api:
         for container in ids:
             api.post(f"/containers/{container}/stop", good=(204, 304, 404))
 
 
-def start(socket: str, ids: Sequence[str], timeout: float) -> list[str]:
+def start(engine: Place, ids: Sequence[str], timeout: float) -> list[str]:
     """Start the containers; returns a sentence for each that does not start."""
     left = []
     for container in ids:
-        with _api(socket, timeout) as api:
+        with _api(engine, timeout) as api:
             answer = attempt(api.post, f"/containers/{container}/start", None, (204, 304))
         if is_error(answer):
             left.append(answer["error"])
     return left
 
 
-def running(socket: str, timeout: float) -> list[str]:
+def running(engine: Place, timeout: float) -> list[str]:
     """The ids of the containers that run. Raises Unreadable."""
-    with _api(socket, timeout) as api:
+    with _api(engine, timeout) as api:
         return [str(each["Id"]) for each in api.get("/containers/json")]
 
 
-def disk_usage(socket: str, timeout: float) -> dict[str, Any] | None:
+def disk_usage(engine: Place, timeout: float) -> dict[str, Any] | None:
     """GET /system/df, which may take long on a large engine; None when it does not answer in time."""
-    with _api(socket, timeout) as api:
+    with _api(engine, timeout) as api:
         answer = attempt(api.get, "/system/df")
     return None if is_error(answer) or not isinstance(answer, dict) else answer
 
 
-def root_of_a_container(socket: str, timeout: float) -> int:
+def root_of_a_container(engine: Place, timeout: float) -> int:
     """The id on the host that root of a new container has: one is run, without network, and taken away again.
 
     Its image is empty: the host's own programs are mounted into it, read-only. Raises Unreadable where it does not
     start.
     """
-    sweep(socket, timeout)
-    with _api(socket, timeout) as api, _image(api) as image, _container(api, image) as container:
+    sweep(engine, timeout)
+    with _api(engine, timeout) as api, _image(api) as image, _container(api, image) as container:
         api.post(f"/containers/{container}/start", good=(204,))
         pid = api.get(f"/containers/{container}/json")["State"]["Pid"]
         if not pid:
@@ -78,10 +79,10 @@ def root_of_a_container(socket: str, timeout: float) -> int:
     return next(outside for inside, outside, _unused in mapping if inside == 0)
 
 
-def sweep(socket: str, timeout: float) -> None:
+def sweep(engine: Place, timeout: float) -> None:
     """Take away what a run that died has left of such a container."""
     filters = urlencode({"all": "1", "filters": json.dumps({"label": [_PROBE]})})
-    with _api(socket, timeout) as api:
+    with _api(engine, timeout) as api:
         for container in api.get(f"/containers/json?{filters}"):
             attempt(api.delete, f"/containers/{container['Id']}?force=1")
         for image in api.get(f"/images/json?{filters}"):
@@ -89,8 +90,8 @@ def sweep(socket: str, timeout: float) -> None:
 
 
 @contextlib.contextmanager
-def _api(socket: str, timeout: float) -> Iterator[EngineApi]:
-    api = EngineApi(socket, timeout)
+def _api(engine: Place, timeout: float) -> Iterator[EngineApi]:
+    api = EngineApi(engine.path, timeout, engine.owner)
     try:
         yield api
     finally:

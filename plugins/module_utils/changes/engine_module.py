@@ -15,10 +15,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     plan,
     stage,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_change import Failed
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.result import result, sentence
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rollback import Resolved
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
 
 OPTIONS: dict[str, Any] = {
     "timeout": {"type": "float", "default": 60.0},
@@ -29,6 +32,11 @@ CHOSEN: dict[str, Any] = {
     "user": {"type": "str"},
     "allow_container_stop": {"type": "bool", "default": False},
 }
+
+
+def engine_of(user: str | None) -> str:
+    """The name of the engine that an option `user` means."""
+    return f"rootless:{user}" if user else "system"
 
 
 class DiscreetModule(AnsibleModule):  # type: ignore[misc]
@@ -43,10 +51,14 @@ class DiscreetModule(AnsibleModule):  # type: ignore[misc]
 
 
 class EngineModule:
-    """One run of such a module. Whatever goes wrong ends in fail_json."""
+    """One run of such a module. Whatever goes wrong ends in fail_json.
 
-    def __init__(self, module: AnsibleModule) -> None:
+    `subject` is what the run changes: the name of an engine, or that of a module that changes none.
+    """
+
+    def __init__(self, module: AnsibleModule, subject: str) -> None:
         self._module = module
+        self._subject = subject
         self.options: dict[str, Any] = module.params
         self.check_mode = bool(module.check_mode)
         self.store = Store()
@@ -54,9 +66,14 @@ class EngineModule:
         self.consents = carry_out.Consents(
             self.options.get("allow_container_stop", False), self.options.get("allow_data_switch", False)
         )
+        # What runs that died have left open, and whether it could be undone.
+        self.resolved: list[Resolved] = []
 
     def run(self, work: Callable[[EngineModule], dict[str, Any]], alone: bool = True) -> None:
-        """Do the work and return what it tells. It is alone on the host, unless in check mode or told otherwise."""
+        """Do the work and return what it tells. It is alone on the host, unless in check mode or told otherwise.
+
+        What runs that died have left open is undone before anything is planned.
+        """
         for name in ("timeout", "settle"):
             if self.options.get(name, 0) < 0 or (name == "timeout" and not self.options[name]):
                 self._module.fail_json(
@@ -64,14 +81,20 @@ class EngineModule:
                 )
         told: dict[str, Any] = {}
         try:
-            if self.check_mode or not alone:
+            if self.check_mode:
+                self.resolved = carry_out.resolve(self.store, self.limits, dry=True)
+                told = work(self)
+            elif not alone:
                 told = work(self)
             else:
                 with self.store.locked(self.options["timeout"]):
+                    self.resolved = carry_out.resolve(self.store, self.limits, dry=False)
+                    # What is open of others is told alone.
+                    self.refuse_unresolved(self._subject)
                     told = work(self)
         except apply.Refused as problem:
             self._fail(str(problem), refused=problem.refused)
-        except apply.Failed as problem:
+        except Failed as problem:
             self._fail(
                 str(problem),
                 rolled_back=problem.rolled_back,
@@ -80,9 +103,37 @@ class EngineModule:
             )
         except configure.Unfit as problem:
             self._fail(f"Nothing was changed: {problem}.")
-        except apply.EXPECTED as problem:
+        except ExplainedError as problem:
             self._fail(str(problem))
+        told["notices"] = [*self._notices(), *told.get("notices", ())]
         self._module.exit_json(**result(self.check_mode, **told))
+
+    def refuse_unresolved(self, subject: str | None = None) -> None:
+        """Raises StateError where a transaction, or one about `subject`, is still open."""
+        open_still = [
+            f"{each.transaction}: {each.trouble}"
+            for each in self.resolved
+            if each.trouble and subject in (None, each.subject)
+        ]
+        if open_still:
+            raise StateError(
+                "What a run that died has left open cannot be undone: "
+                f"{'; '.join(open_still)}. The former files lie in {self.store.transactions}; put right what it says, "
+                "then run this again."
+            )
+
+    def _notices(self) -> list[str]:
+        """What became of the transactions that runs that died have left open."""
+        found = []
+        for each in self.resolved:
+            opened = f"Transaction {each.transaction} was left open by a run that died"
+            if each.trouble:
+                found.append(f"{opened}, and is open still: {each.trouble}")
+            elif self.check_mode:
+                found.append(f"{opened}; it is undone first.")
+            else:
+                found += [f"{opened}; it was undone.", *each.left]
+        return found
 
     def staged(
         self, found: configure.Ground, told: dict[str, Any], refused: list[dict[str, Any]]
@@ -111,7 +162,6 @@ class EngineModule:
     def _applied(self, told: dict[str, Any]) -> dict[str, Any]:
         if not (self.options["apply"] and told.get("changed")) or self.check_mode:
             return told
-        carry_out.resolve(self.store, self.limits, dry=False)
         done = carry_out.apply_staged(self.store, self.options.get("user"), self.limits, self.consents)
         costs = told.get("costs", [])
         # The module knows what its change hides, the engine's transaction only what it stops.

@@ -1,28 +1,52 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A change of the host beside the configuration of an engine, as one transaction: done and committed, or undone."""
+"""A change of the host as one transaction: done and committed, or undone. All changes run here."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply, interruptions, steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import interruptions, kinds
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction, prune
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
+
+Work = TypeVar("Work")
+
+
+class Failed(Exception):
+    """The change failed; `rolled_back` tells whether all is as before, `journal` what the engine logged meanwhile."""
+
+    def __init__(self, sentence: str, transaction: str, rolled_back: bool, journal: list[str]) -> None:
+        super().__init__(sentence)
+        self.transaction = transaction
+        self.rolled_back = rolled_back
+        self.journal = journal
+
+
+def undone(transaction: Transaction) -> list[str]:
+    """Undo and close a transaction that changes no engine; returns what it left, a sentence each."""
+    left = kinds.undo(transaction)
+    transaction.closed(left=left)
+    return left
 
 
 def carried_out(
     store: Store,
     about: Mapping[str, Any],
-    work: Callable[[Transaction], Any],
+    work: Callable[[Transaction], Work],
     journal: Callable[[float], list[str]] = lambda began: [],
-) -> tuple[str, Any]:
+    undo: Callable[[Transaction], list[str]] = undone,
+    look: str = "",
+) -> tuple[str, Work]:
     """Do the work; returns the id of the transaction and what the work returns. `about` is for its manifest.
 
-    The caller holds the lock. Raises apply.Failed, after undoing what was done, with what `journal` tells since then
-    (epoch).
+    The caller holds the lock. A lost connection changes nothing; a signal to end undoes. Raises Failed, after `undo`
+    has undone what was done, with what `journal` tells since then (epoch); `look` says where to look first should that
+    fail as well.
     """
     began = time.time()
     with interruptions.ends_by_undoing():
@@ -32,20 +56,40 @@ def carried_out(
             transaction.commit()
         except Exception as problem:
             with interruptions.held_off():
-                raise apply.failed(
-                    transaction, problem, journal(began), lambda: _undo(transaction)
-                ) from problem
+                raise _failed(transaction, problem, journal(began), undo, look) from problem
         prune(store)
     return transaction.id, done
 
 
-def perform(planned: Sequence[dict[str, Any]], transaction: Transaction) -> None:
-    """The steps, in order."""
-    for step in planned:
-        steps.perform(step, transaction)
+def perform(planned: Sequence[Step], transaction: Transaction) -> list[str]:
+    """The steps, in order; returns a sentence for each thing that they leave as it is."""
+    return [sentence for step in planned for sentence in kinds.perform(step, transaction)]
 
 
-def _undo(transaction: Transaction) -> list[str]:
-    left = transaction.undo()
-    transaction.closed(left=left)
-    return left
+def reason(problem: Exception) -> str:
+    """Why it failed, in a sentence."""
+    return str(problem) if isinstance(problem, ExplainedError) else f"{type(problem).__name__}: {problem}"
+
+
+def _failed(
+    transaction: Transaction,
+    problem: Exception,
+    journal: list[str],
+    undo: Callable[[Transaction], list[str]],
+    look: str,
+) -> Failed:
+    try:
+        left = undo(transaction)
+    except Exception as worse:
+        return Failed(
+            f"The change failed ({reason(problem)}), and undoing it failed as well ({reason(worse)}). The former files "
+            f"lie in {transaction.folder}; {look}put right what it says, then run "
+            "bulwark.docker.daemon_apply with state: resolved.",
+            transaction.id,
+            False,
+            journal,
+        )
+    more = f" Not as before: {'; '.join(left)}." if left else ""
+    return Failed(
+        f"The change failed and was undone: {reason(problem)}.{more}", transaction.id, True, journal
+    )

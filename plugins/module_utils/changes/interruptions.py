@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
 
-class Interrupted(Exception):
+
+class Interrupted(ExplainedError):
     """The run was told to end: what was begun is undone."""
 
 

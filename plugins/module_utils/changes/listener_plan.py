@@ -16,12 +16,12 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listener_rules import Rules
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.unit_closure import Closure, Unit
 
 _STOPPING = ("stop", "disable", "mask")
 _CGROUP2 = ("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/unified/cgroup.controllers")
 
-Step = dict[str, Any]
 Told = dict[str, Any]
 
 

@@ -9,12 +9,12 @@ that it starts again with the former one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import kinds, steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.unit_closure import Closure, Unit
 
-Step = dict[str, Any]
 UNITS = "/etc/systemd/system"
 LISTEN_FILE = "bulwark-listen.conf"
 ACCESS_FILE = "bulwark-access.conf"
@@ -42,15 +42,15 @@ def off(found: Closure, verb: str) -> list[Step]:
 
 
 def _starts_at_boot(unit: Unit) -> bool:
-    return unit.is_enabled or (unit.is_generated and steps.holds(steps.enablement(unit.name, True)))
+    return unit.is_enabled or (unit.is_generated and kinds.holds(steps.enablement(unit.name, True)))
 
 
 def _all(what: str, units: Sequence[Unit], value: bool) -> list[Step]:
     """All at once: some stop or disable others with them, and a client may come between."""
     names = [unit.name for unit in units]
     if len(names) < 2:
-        return [steps.setting(what, name, value) for name in names]
-    return [steps.setting(what, " ".join(names), [value] * len(names))]
+        return [steps.setting(what, ROOT, name, value) for name in names]
+    return [steps.setting(what, ROOT, " ".join(names), [value] * len(names))]
 
 
 def can_be_masked(unit: Unit) -> bool:
@@ -60,7 +60,7 @@ def can_be_masked(unit: Unit) -> bool:
 
 def rebound(socket: Unit, services: Sequence[Unit], wanted: Sequence[str]) -> list[Step]:
     """The socket listens on these addresses (HOST:PORT, [HOST]:PORT) alone; paths of its own stay."""
-    file = steps.file(f"{UNITS}/{socket.name}.d/{LISTEN_FILE}", _listen(socket, wanted))
+    file = steps.file(ROOT, f"{UNITS}/{socket.name}.d/{LISTEN_FILE}", _listen(socket, wanted))
     return _around(file, socket, services)
 
 
@@ -69,25 +69,30 @@ def restricted(unit: Unit, services: Sequence[Unit], allowed: Sequence[str]) -> 
     section = unit.name.rpartition(".")[2].capitalize()
     lines = [_MADE, f"[{section}]", "IPAddressDeny=any", "IPAddressAllow=localhost"]
     lines += [f"IPAddressAllow={each}" for each in sorted(allowed)]
-    file = steps.file(f"{UNITS}/{unit.name}.d/{ACCESS_FILE}", "\n".join(lines) + "\n")
+    file = steps.file(ROOT, f"{UNITS}/{unit.name}.d/{ACCESS_FILE}", "\n".join(lines) + "\n")
     return _around(file, unit, services)
 
 
 def resolved(options: Mapping[str, bool]) -> list[Step]:
     """systemd-resolved answers LLMNR and multicast DNS or not; the stub for the host itself stays."""
     chosen = [f"{RESOLVED_OPTIONS[name]}={'yes' if on else 'no'}" for name, on in sorted(options.items())]
-    file = steps.file(RESOLVED_FILE, "\n".join([_MADE, "[Resolve]", *chosen]) + "\n")
-    if steps.holds(file):
+    file = steps.file(ROOT, RESOLVED_FILE, "\n".join([_MADE, "[Resolve]", *chosen]) + "\n")
+    if kinds.holds(file):
         return []
-    return [steps.reread(RESOLVED, restart=True), file, steps.restart(RESOLVED)]
+    return [steps.reread(ROOT, RESOLVED, restart=True), file, steps.restart(ROOT, RESOLVED)]
 
 
 def _around(file: Step, unit: Unit, services: Sequence[Unit]) -> list[Step]:
     """The file while neither the unit nor what it starts runs. Nothing when the file says so already."""
-    if steps.holds(file):
+    if kinds.holds(file):
         return []
     running = [each for each in (unit, *services) if each.active]
-    return [steps.reread(unit.name), *_all("running", running, False), file, *_all("running", running, True)]
+    return [
+        steps.reread(ROOT, unit.name),
+        *_all("running", running, False),
+        file,
+        *_all("running", running, True),
+    ]
 
 
 def _listen(socket: Unit, wanted: Sequence[str]) -> str:
@@ -108,5 +113,5 @@ def _is_network(kind: str, address: str) -> bool:
 
 def still_running(planned: Sequence[Step]) -> Iterator[str]:
     """The keys of the units that are not running, or not off, as the last step about them has it."""
-    last = {step["key"]: step for step in planned if step["step"] == "running"}
-    return (key for key, step in last.items() if not steps.holds(step))
+    last = {step.key: step for step in planned if step.kind == "running"}
+    return (key for key, step in last.items() if not kinds.holds(step))

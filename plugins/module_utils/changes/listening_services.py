@@ -6,20 +6,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
+    file_changes,
     host_change,
+    kinds,
     listener_decisions,
     listener_inventory,
     listener_plan,
     listener_protection,
     listener_rules,
     listener_steps,
-    steps,
     unit_diff,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.apply import Refused
@@ -54,7 +54,6 @@ SUBJECT = "listening_services"
 # Seconds until everything is looked at for the last time.
 _SETTLE = 0.5
 
-Step = dict[str, Any]
 Told = dict[str, Any]
 
 
@@ -95,8 +94,6 @@ def look(timeout: float) -> Seen:
 def carried_out(module: EngineModule) -> Told:
     """What the module returns. Raises Unfit, Refused, StateError, and Failed of apply."""
     options = module.options
-    if not module.check_mode and changes(options):
-        carry_out.resolve(module.store, module.limits, dry=False)
     if options["action"] == "rollback":
         return roll_back(module.store, module.check_mode)
     rules = listener_rules.parse(options)
@@ -115,12 +112,13 @@ def carried_out(module: EngineModule) -> Told:
     }
     planned, refused, notices = listener_plan.planned(decisions, rules, options["action"])
     due = [step for change in planned for step in change.steps]
-    actions = carry_out.actions(due)
+    actions = kinds.actions(due)
     told.update(
         changed=bool(actions), actions=actions, refused=refused, notices=notices, diff=unit_diff.diff(due)
     )
     if actions and not module.check_mode:
-        told["transaction"] = _done(module.store, planned, options["timeout"])
+        told["transaction"], left = _done(module.store, planned, options["timeout"])
+        told["notices"] = [*notices, *left]
     return told
 
 
@@ -129,48 +127,37 @@ def roll_back(store: Store, dry: bool) -> Told:
     found = last_committed(store, SUBJECT)
     if found is None or last_undone(store, SUBJECT) == found.id:
         return {}
-    foreign = found.foreign_changes()
+    foreign = file_changes.foreign_changes(found)
     if foreign:
         raise StateError(
             f"Transaction {found.id} is not undone, because somebody changed {', '.join(foreign)} since: "
             f"merge by hand with what lies in {found.folder}."
         )
-    back = list(_back(found))
-    told: Told = {"changed": True, "actions": carry_out.actions(back), "undone": found.id}
+    back, left = kinds.reversed_steps(found)
+    told: Told = {"changed": True, "actions": kinds.actions(back), "undone": found.id, "notices": left}
     told["diff"] = unit_diff.diff(back)
     if not dry:
         about = {"engine": SUBJECT, "undoes": found.id}
-        told["transaction"], _none = host_change.carried_out(
+        told["transaction"], more = host_change.carried_out(
             store, about, lambda transaction: host_change.perform(back, transaction)
         )
+        told["notices"] = [*left, *more]
         found.closed()
     return told
 
 
-def _back(found: Transaction) -> Iterator[Step]:
-    """What leads back, in reverse order: a unit whose files change is stopped then, as when they were written."""
-    for entry in reversed(found.entries):
-        if entry["kind"] == "setting" and entry["what"] != "clients":
-            yield steps.setting(entry["what"], entry["key"], entry["before"])
-        elif entry["kind"] == "file":
-            before = found.before(entry)
-            yield steps.file(entry["path"], None if before is None else before.decode())
-        elif entry["kind"] == "directory":
-            yield steps.no_directory(None, entry["path"])
-        elif entry["kind"] == "reread" and entry["restart"]:
-            yield steps.restart(entry["key"])
-
-
-def _done(store: Store, planned: Sequence[listener_plan.Change], timeout: float) -> str:
-    def work(transaction: Transaction) -> None:
+def _done(store: Store, planned: Sequence[listener_plan.Change], timeout: float) -> tuple[str, list[str]]:
+    def work(transaction: Transaction) -> list[str]:
+        notices = []
         for change in planned:
-            host_change.perform(change.steps, transaction)
+            notices += host_change.perform(change.steps, transaction)
             _look_again([change], timeout)
         # Who starts one again needs a moment for it.
         time.sleep(_SETTLE)
         _look_again(planned, timeout)
+        return notices
 
-    return host_change.carried_out(store, {"engine": SUBJECT}, work)[0]
+    return host_change.carried_out(store, {"engine": SUBJECT}, work)
 
 
 def _look_again(changed: Sequence[listener_plan.Change], timeout: float) -> None:

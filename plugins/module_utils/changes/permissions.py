@@ -10,15 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import in_force
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    host_change,
+    in_force,
+    interruptions,
+    permission_changes,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT, Account
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
     ROLLED_BACK,
     Transaction,
     last_committed,
-    prune,
-    unfinished,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import edited_since_start
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import (
@@ -45,6 +49,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     units,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    ExplainedError,
     Unreadable,
     attempt,
     is_error,
@@ -63,13 +68,13 @@ Parameters = Mapping[str, Mapping[str, Any]]
 
 class Change(NamedTuple):
     """A file that is not as it should be. `path` is the file itself, `name` what the control calls it; `fact` is its
-    FILE of docs/snapshot.md, `owner` the ids of the user in whose home it lies."""
+    FILE of docs/snapshot.md, `account` whose it is: it is changed with the ids of that account."""
 
     path: str
     name: str
     fact: Mapping[str, Any]
     wanted: Wanted
-    owner: tuple[int, int]
+    account: Account
 
 
 class Plan(NamedTuple):
@@ -80,7 +85,7 @@ class Plan(NamedTuple):
     notices: list[str]
 
 
-class NotHeld(Exception):
+class NotHeld(ExplainedError):
     """A file does not keep what it was given; one sentence."""
 
 
@@ -130,47 +135,35 @@ def plan(snapshot: Snapshot, parameters: Parameters) -> Plan:
     return Plan(changes, [refused[path] for path in sorted(refused)], sorted({*notices, *unread}))
 
 
-def restrict(store: Store, parameters: Parameters, seconds: float, check: bool) -> dict[str, Any]:
+def restrict(store: Store, parameters: Parameters, check: bool) -> dict[str, Any]:
     """Make it so, as one transaction; with `check` nothing is written. Returns the module's result.
 
-    `seconds` is how long to wait for another run. Raises StateError, Unwritable or NotHeld; all is as before then.
+    The caller holds the lock. One path that cannot be changed is refused and keeps no other from being changed. Raises
+    Failed; all is as before then.
     """
-    found = plan(look(), parameters)
-    left_open = _left_open(store)
-    if check or not (found.changes or left_open):
-        return _restricted(found, None, [_open_notice(each) for each in left_open])
-    with store.locked(seconds):
-        notices = _resolve(store)
-        snapshot = look()
-        found = plan(snapshot, parameters)
-        if not found.changes:
-            return {**_restricted(found, None, notices), "changed": bool(notices)}
-        keep_in_force(store, snapshot, [change.path for change in found.changes])
-        transaction = Transaction.begin(store, {"engine": ENGINE})
-        try:
-            _apply(transaction, found, parameters)
-        except BaseException as problem:
-            _take_back(transaction, problem)
-            raise
-        transaction.commit()
-        prune(store)
-    return _restricted(found, transaction.id, notices)
+    snapshot = look()
+    found = plan(snapshot, parameters)
+    if check or not found.changes:
+        return _restricted(found, None)
+    keep_in_force(store, snapshot, [change.path for change in found.changes])
+    transaction, failed = host_change.carried_out(
+        store, {"engine": ENGINE}, lambda transaction: _apply(transaction, found, parameters)
+    )
+    done = [change for change in found.changes if change.path not in failed]
+    refused = [{"message": why, "consent": None, "control": None} for why in failed.values()]
+    return _restricted(found._replace(changes=done, refused=[*found.refused, *refused]), transaction)
 
 
-def roll_back(store: Store, seconds: float, check: bool) -> dict[str, Any]:
+def roll_back(store: Store, check: bool) -> dict[str, Any]:
     """Undo the last transaction of `restrict`; with `check` nothing is written. Returns the module's result."""
     last = last_committed(store, ENGINE)
-    left_open = _left_open(store)
-    if check or not (last or left_open):
-        return _rolled_back(last, _lines(last, False), [_open_notice(each) for each in left_open])
-    with store.locked(seconds):
-        notices = _resolve(store)
-        last = last_committed(store, ENGINE)
-        before = _lines(last, False)
-        if last:
-            keep_in_force(store, look(), [entry["path"] for entry in last.notes("permissions")])
-        undone, left = undo_last(store)
-        return _rolled_back(undone, before, [*notices, *left])
+    before = _lines(last, False)
+    if last is None or check:
+        return _rolled_back(last, before, [])
+    keep_in_force(store, look(), [entry.key for entry in last.notes(permission_changes.PERMISSIONS)])
+    with interruptions.held_off():
+        left = host_change.undone(last)
+    return _rolled_back(last, before, left)
 
 
 def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> None:
@@ -184,19 +177,6 @@ def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> 
                 in_force.record(store, path, engine["pid"], reading.content(path))
         except (KeyError, Unread, Unreadable):
             continue
-
-
-def undo_last(store: Store) -> tuple[Transaction | None, list[str]]:
-    """Undo the newest committed transaction of the engines' files; who calls holds the lock.
-
-    Returns it (None when there is none), and a sentence for each file that was left because others changed it.
-    """
-    transaction = last_committed(store, ENGINE)
-    if transaction is None:
-        return None, []
-    left = transaction.undo()
-    transaction.closed()
-    return transaction, left
 
 
 def _places(
@@ -221,31 +201,31 @@ def _change(place: Place, case: Case, asked: Wanted) -> Change | str | None:
     mode = int(fact["mode"], 8)
     if asked == Wanted(fact["uid"], fact["gid"], mode, True):
         return None
-    owner = _user(case)
-    if owner != (0, 0) and (asked.uid, asked.gid) != (fact["uid"], fact["gid"]):
+    account = _account(case)
+    if not account.is_root and (asked.uid, asked.gid) != (fact["uid"], fact["gid"]):
         return (
             f"{place.path} belongs to {_owner(fact)} and lies where {case.engine['user']} may put anything:"
             f" give it to {case.engine['user']} by hand."
         )
-    link = next((each for each in _links(place.path) if owner != (0, 0) or not _is_roots(each)), None)
+    link = next((each for each in _links(place.path) if not (account.is_root and _is_roots(each))), None)
     if link:
         return (
             f"{place.path} is reached through the symbolic link {link}, which others than root can turn elsewhere:"
             " put the file itself there."
         )
-    return Change(os.path.realpath(place.path), place.path, fact, asked, owner)
+    return Change(os.path.realpath(place.path), place.path, fact, asked, account)
 
 
-def _user(case: Case) -> tuple[int, int]:
-    """Who changes the files of the engine that is judged: the user of a rootless one, for his links lead anywhere."""
+def _account(case: Case) -> Account:
+    """Who changes the files of the engine that is judged: the user of a rootless one, for its links lead anywhere."""
     try:
         user = case.engine["user"]
     except NotApplicable:
-        return 0, 0
+        return ROOT
     if user is None:
-        return 0, 0
-    account = next(each for each in case.host("accounts", "users") if each["name"] == user)
-    return account["uid"], account["gid"]
+        return ROOT
+    known = next(each for each in case.host("accounts", "users") if each["name"] == user)
+    return Account(user, known["uid"], known["gid"])
 
 
 def _both(one: Change, other: Change) -> Change:
@@ -321,44 +301,24 @@ def _causes(unit: str, change: Change) -> Iterator[str]:
             yield line if value else f"{key} not set"
 
 
-def _apply(transaction: Transaction, found: Plan, parameters: Parameters) -> None:
-    for path, _name, fact, asked, owner in found.changes:
-        transaction.set_permissions(path, *asked, owner=owner, inode=fact["inode"])
+def _apply(transaction: Transaction, found: Plan, parameters: Parameters) -> dict[str, str]:
+    """{path: why it keeps what it has} of those that cannot be changed. Raises NotHeld, so that all is undone."""
+    failed = {}
+    for path, _name, fact, asked, account in found.changes:
+        try:
+            wanted = (asked.uid, asked.gid, asked.mode)
+            permission_changes.give(transaction, account, path, wanted, asked.acl, fact["inode"])
+        except Unwritable as problem:
+            # One path, which somebody may have seen to, keeps no other from being changed.
+            failed[path] = str(problem)
     again = {change.path for change in plan(look(), parameters).changes}
-    lost = [change.path for change in found.changes if change.path in again]
+    lost = [each.path for each in found.changes if each.path in again and each.path not in failed]
     if lost:
-        raise NotHeld(f"{', '.join(lost)} did not keep the owner and mode it was given; all was undone")
+        raise NotHeld(f"{', '.join(lost)} did not keep the owner and mode it was given")
+    return failed
 
 
-def _take_back(transaction: Transaction, why: BaseException) -> None:
-    try:
-        transaction.undo()
-    except Unwritable as problem:
-        raise Unwritable(f"{why}; undoing it failed as well, the next run tries again: {problem}") from why
-    transaction.closed(reason=str(why))
-
-
-def _left_open(store: Store) -> list[Transaction]:
-    """Transactions of this kind that belong to runs that died."""
-    return [found for found in unfinished(store) if found.manifest.get("engine") == ENGINE]
-
-
-def _open_notice(transaction: Transaction) -> str:
-    return f"Transaction {transaction.id} was left open by a run that died; it is undone first."
-
-
-def _resolve(store: Store) -> list[str]:
-    notices = []
-    for transaction in _left_open(store):
-        notices += [
-            f"Transaction {transaction.id} was left open by a run that died; it was undone.",
-            *transaction.undo(),
-        ]
-        transaction.closed(reason="left open by a run that died")
-    return notices
-
-
-def _restricted(found: Plan, transaction: str | None, notices: Iterable[str]) -> dict[str, Any]:
+def _restricted(found: Plan, transaction: str | None) -> dict[str, Any]:
     before = [_line(change.path, change.fact, change.fact["acl"]) for change in found.changes]
     after = [
         _line(change.path, _as_wanted(change), change.fact["acl"] if change.wanted.acl else ())
@@ -368,7 +328,7 @@ def _restricted(found: Plan, transaction: str | None, notices: Iterable[str]) ->
         f"{change.path}{_by_link(change)}: {'; '.join(_differences(change))}" for change in found.changes
     ]
     return {
-        **_result(before, after, actions, [*notices, *found.notices], transaction),
+        **_result(before, after, actions, found.notices, transaction),
         "refused": found.refused,
     }
 
@@ -409,18 +369,18 @@ def _result(
 def _lines(transaction: Transaction | None, former: bool) -> list[str]:
     """The files of a transaction, as they are or, `former`, as they were before it."""
     looker, lines = files.Looker(), []
-    for entry in transaction.notes("permissions") if transaction else ():
-        fact = attempt(looker.file, entry["path"])
+    for entry in transaction.notes(permission_changes.PERMISSIONS) if transaction else ():
+        fact = attempt(looker.file, entry.key)
         if not fact or is_error(fact):
             continue
         if former:
-            uid, gid, mode = entry["before"]
+            uid, gid, mode = entry.data["before"]
             names = {"owner": looker.user(uid), "group": looker.group(gid)}
             fact = {**fact, **names, "uid": uid, "gid": gid, "mode": f"{mode:04o}"}
-            lists = ["back"] if entry["acl"] and not fact["acl"] else fact["acl"]
+            lists = ["back"] if entry.data["acl"] and not fact["acl"] else fact["acl"]
         else:
             lists = fact["acl"]
-        lines.append(_line(entry["path"], fact, lists))
+        lines.append(_line(entry.key, fact, lists))
     return lines
 
 

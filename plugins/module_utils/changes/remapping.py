@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    account_changes,
     checks,
     configure,
     daemon_json,
@@ -22,6 +23,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Ground, Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import differences
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.plan import is_down
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.remap import Preflight
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import security_options
@@ -36,7 +38,7 @@ class Switch(NamedTuple):
 
     ground: Ground
     settings: dict[str, Any]
-    steps: list[dict[str, Any]]
+    steps: list[Step]
     preflight: Preflight
     notices: list[str]
 
@@ -56,7 +58,7 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
     found = configure.ground(store, None, timeout, force=False)
     user = value.partition(":")[0]
     accounts = account_probe.accounts([subids.DEFAULT_USER if user == "default" else user])
-    texts = {kind: reading.text(path) for kind, path in steps.SUBID_FILES.items()}
+    texts = {kind: reading.text(path) for kind, path in account_changes.SUBID_FILES.items()}
     wished = subids.remap_user(value, accounts)
     if wished.problems or wished.user is None:
         raise Unfit(wished.problems)
@@ -72,7 +74,7 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
         needed.append(steps.subid_range(wished.user, block.start, block.count, kinds))
     starts = {
         kind: block.start if kind in kinds else subids.container_root(wished.user, accounts, texts[kind])
-        for kind in steps.SUBID_FILES
+        for kind in account_changes.SUBID_FILES
     }
     settings = {**found.staged.settings, KEY: value}
     return _switch(found, settings, needed, starts["uid"], starts["gid"], timeout, wished.notices)
@@ -90,7 +92,7 @@ def switch_off(store: Store, timeout: float) -> Switch:
 def _switch(
     found: Ground,
     settings: dict[str, Any],
-    needed: list[dict[str, Any]],
+    needed: list[Step],
     start: int | None,
     gid: int | None,
     timeout: float,
@@ -100,7 +102,7 @@ def _switch(
     if problems:
         raise Unfit([each.message for each in problems])
     target = found.target
-    usage = engine_control.disk_usage(target.engine["socket"], timeout) if target.answers else None
+    usage = engine_control.disk_usage(target.socket, timeout) if target.answers else None
     preflight = remap.preflight(target.engine, start, usage, _mode_of, gid)
     if is_down(target):
         # What it holds cannot be asked; a file that already says so is put in force by the restart alone.
@@ -119,7 +121,7 @@ def stage(switch: Switch, allow_data_switch: bool, stop_containers: bool) -> Non
     """Put it into the stage of its ground. Raises Unfit where dockerd would not take the file."""
     found = switch.ground
     for step in switch.steps:
-        found.stage.put(step)
+        found.stage.put(step, "userns_remap")
     content = daemon_json.render(found.staged, switch.settings)
     configure.check_with_dockerd(found, content, ids_to_come=bool(switch.steps))
     configure.put(found, content)

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     atomic,
     daemon_json,
     engine_control,
+    file_changes,
+    host_change,
     interruptions,
+    kinds,
     reloading,
     verify,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import (
-    Service,
-    ServiceError,
-    User,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.location import located
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Entry
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import Service, ServiceError
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Container, Target
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
     Transaction,
@@ -33,8 +35,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify impo
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.effective import OPTIONS
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt
-
-__all__ = ["ServiceError", "StateError", "remember", "resolve", "roll_back"]
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place, acting_as
 
 # Seconds by which two readings of one start may differ.
 _CLOCK_GRACE = 2
@@ -47,7 +48,7 @@ def remember(transaction: Transaction, target: Target) -> None:
         "engine",
         unit=target.service.unit,
         sockets=list(target.service.sockets),
-        user=list(target.user) if target.user else None,
+        account=list(target.account),
         socket=target.engine["socket"],
         config=target.config_path,
         state=target.engine["state"],
@@ -59,31 +60,42 @@ def remember(transaction: Transaction, target: Target) -> None:
     )
 
 
-def resolve(store: Store, limits: Limits) -> list[dict[str, Any]]:
-    """Undo what runs that died have left open; [{transaction, left}]. Raises what roll_back does."""
+class Resolved(NamedTuple):
+    """A transaction that a run has left open: `left` is what of it stays, `trouble` why it is open still."""
+
+    transaction: str
+    subject: str
+    left: list[str]
+    trouble: str | None = None
+
+
+def resolve(store: Store, limits: Limits) -> list[Resolved]:
+    """Undo what runs that died have left open. One that cannot be undone keeps no other from being undone."""
     with interruptions.held_off():
-        return [
-            {
-                "transaction": found.id,
-                "engine": found.manifest.get("engine"),
-                "left": roll_back(found, limits),
-            }
-            for found in unfinished(store)
-        ]
+        found, unknown = unfinished(store)
+        resolved = [_resolved(each, limits) for each in found]
+    return [*resolved, *(Resolved(each.id, "", [], each.why) for each in unknown)]
+
+
+def _resolved(transaction: Transaction, limits: Limits) -> Resolved:
+    try:
+        return Resolved(transaction.id, transaction.subject, roll_back(transaction, limits))
+    except Exception as problem:
+        return Resolved(transaction.id, transaction.subject, [], host_change.reason(problem))
 
 
 def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
     """All is as before; returns what was left, a sentence each. Raises when the engine does not come back."""
     heads = transaction.notes("engine")
     if not heads:
-        return _closed(transaction, transaction.undo())
-    engine = _Engine(transaction, heads[0], limits)
+        return _closed(transaction, kinds.undo(transaction))
+    engine = _Engine(transaction, heads[0].data, limits)
     left, trouble = [], None
     engine.halt_unless_untouched()
     engine.close_alone()
     try:
         # The configuration comes back when the engine has taken from it what it must be told to let go.
-        left = transaction.undo(but=engine.config if engine.ran else None)
+        left = kinds.undo(transaction, but=engine.is_configuration if engine.ran else _none)
     except atomic.Unwritable as problem:
         # What else there was to undo is undone, and the engine must not stay down for the rest.
         trouble = problem
@@ -96,6 +108,10 @@ def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
     if trouble:
         raise trouble
     return _closed(transaction, left)
+
+
+def _none(entry: Entry) -> bool:
+    return False
 
 
 def _closed(transaction: Transaction, left: list[str]) -> list[str]:
@@ -113,18 +129,19 @@ class _Engine:
         self._transaction = transaction
         self._head = head
         self._limits = limits
-        self._user = User(*head["user"]) if head["user"] else None
-        self._service = Service(head["unit"], head["sockets"], self._user)
+        self._account = Account(*head["account"])
+        self._user = None if self._account.is_root else self._account.name
+        self._place = Place(head["config"], self._account.owner)
+        self._socket = Place(head["socket"], self._account.owner)
+        self._service = Service(head["unit"], head["sockets"], self._account)
         # Socket units that the change has opened: left open, the next client would start the service.
-        self._opened = [unit for note in transaction.notes("sockets") for unit in note["opened"]]
+        self._opened = [unit for note in transaction.notes("sockets") for unit in note.data["opened"]]
         # Those that the engine would leave behind running, should it end now: as the head has them.
         self._now: list[dict[str, Any]] = []
 
-    @property
-    def config(self) -> str:
-        """Its configuration file, behind links."""
-        with atomic.acting_as(*self._owner()):
-            return atomic.real(self._head["config"])
+    def is_configuration(self, entry: Entry) -> bool:
+        """Whether the entry is about its configuration file."""
+        return file_changes.is_same_file(entry, self._place)
 
     @property
     def ran(self) -> bool:
@@ -145,7 +162,7 @@ class _Engine:
         """The sockets of a service that does not run are open as they were."""
         self._service.daemon_reload()
         for note in self._transaction.notes("sockets"):
-            self._service.open(note["active"])
+            self._service.open(note.data["active"])
 
     def halt_unless_untouched(self) -> None:
         """Nothing starts it while its files change: systemd tries again by itself, and without live-restore in the
@@ -164,14 +181,14 @@ class _Engine:
             settings = daemon_json.read(self._head["config"], self._content(), force=True).settings
             self._write(reloading.acceptable({**settings, "live-restore": True}))
             self._service.reload()
-            targets.live_restore_becomes(self._head["socket"], True, self._limits.timeout)
+            targets.live_restore_becomes(self._socket, True, self._limits.timeout)
 
     def bring_back(self) -> list[str]:
         """It runs with its former settings, and its containers do. What was left of its configuration is told."""
         try:
             self._run_as_before()
         finally:
-            left = self._transaction.undo()
+            left = kinds.undo(self._transaction)
         return [*left, *self._prove()]
 
     def _run_as_before(self) -> None:
@@ -187,14 +204,14 @@ class _Engine:
     def _is_untouched(self) -> bool:
         """The very process that ran before, or that undoing has started, runs and answers."""
         state = self._service.state()
-        known = [self._head, *self._transaction.notes("started")]
+        known = [self._head, *(note.data for note in self._transaction.notes("started"))]
         pids = [each["pid"] for each in known if _is_same(each["pid"], each["started"])]
-        if state.active != "active" or not pids or (self._user is None and state.main_pid not in pids):
+        if state.active != "active" or not pids or (self._account.is_root and state.main_pid not in pids):
             return False
         # One that was closed opens only while the service does not run.
         if not all(map(self._service.is_active, self._service.sockets)):
             return False
-        return targets.answers_within(self._head["socket"], 3)
+        return targets.answers_within(self._socket, 3)
 
     def _reload_former(self) -> None:
         """A key that is missing keeps its value through a SIGHUP: what was added is told its default first."""
@@ -203,7 +220,7 @@ class _Engine:
             self._write(reloading.acceptable({**former, **added}))
             self._service.reload()
             if "live-restore" in added and not targets.live_restore_becomes(
-                self._head["socket"], False, self._limits.timeout
+                self._socket, False, self._limits.timeout
             ):
                 raise Unwell("live-restore could not be switched off again by a reload")
         self._restore()
@@ -217,7 +234,7 @@ class _Engine:
     def _restore(self) -> None:
         # What cannot be undone is told at the end: the engine must not stay down for that.
         with contextlib.suppress(atomic.Unwritable):
-            self._transaction.undo()
+            kinds.undo(self._transaction)
 
     def _stop(self) -> None:
         # One that hangs in its start is killed after systemd's own time limit.
@@ -234,7 +251,7 @@ class _Engine:
             self._write({**former, "live-restore": True})
             self._stop()
             self._service.start(self._limits.timeout)
-            pid = verify.healthy(self._service, self._head["socket"], Limits(self._limits.timeout, 0))
+            pid = verify.healthy(self._service, self._socket, Limits(self._limits.timeout, 0))
         except BaseException:
             # Not to be started without live-restore by systemd's own tries.
             self._stop()
@@ -246,10 +263,12 @@ class _Engine:
         return self._reload_former()
 
     def _prove(self) -> list[str]:
-        verify.healthy(self._service, self._head["socket"], self._limits)
-        attempt(engine_control.sweep, self._head["socket"], self._limits.timeout)
-        stopped = [each for note in self._transaction.notes("containers_stopped") for each in note["ids"]]
-        left = engine_control.start(self._head["socket"], stopped, self._limits.timeout)
+        verify.healthy(self._service, self._socket, self._limits)
+        attempt(engine_control.sweep, self._socket, self._limits.timeout)
+        stopped = [
+            each for note in self._transaction.notes("containers_stopped") for each in note.data["ids"]
+        ]
+        left = engine_control.start(self._socket, stopped, self._limits.timeout)
         survivors = {each.id: each for each in self._survivors() if each.id not in stopped}
         # Those that did not outlive the change come back if the engine starts them by itself.
         others = [
@@ -257,17 +276,17 @@ class _Engine:
             for each in self._head["containers"]
             if each["id"] not in survivors and each["id"] not in stopped
         ]
-        verify.containers(self._user.name if self._user else None, survivors.values(), [], self._limits)
-        lost = verify.missing(self._user.name if self._user else None, others, self._limits)
+        verify.containers(self._user, survivors.values(), [], self._limits)
+        lost = verify.missing(self._user, others, self._limits)
         return left + ([f"no longer running: {', '.join(lost)}"] if lost else [])
 
     def _running_now(self) -> list[dict[str, Any]]:
         """Also those that were started since: by others, or by a boot after a power cut."""
         try:
-            if targets.answers_within(self._head["socket"], 0):
+            if targets.answers_within(self._socket, 0):
                 # The container that was run for a look is none of them.
-                attempt(engine_control.sweep, self._head["socket"], self._limits.timeout)
-            target = targets.find(self._user.name if self._user else None, 3, patience=0)
+                attempt(engine_control.sweep, self._socket, self._limits.timeout)
+            target = targets.find(self._user, 3, patience=0)
         except targets.NoTarget:
             return []
         return _noted(target.containers) if target.live_restore else []
@@ -281,19 +300,20 @@ class _Engine:
         """The former daemon.json as settings, None where no dockerd would understand it, or others have edited it."""
         content = self._content()
         for entry in self._transaction.notes("file"):
-            if entry["path"] == self.config:
-                if (content and atomic.digest(content)) not in (entry["before"], *entry["written"]):
+            if self.is_configuration(entry):
+                known = (entry.data["before"], *entry.data["written"])
+                if (content and atomic.digest(content)) not in known:
                     return None
-                content = self._transaction.before(entry)
+                content = self._transaction.image(entry)
         try:
             return dict(daemon_json.read(self._head["config"], content, force=True).settings)
         except daemon_json.Unsound:
             return None
 
     def _content(self) -> bytes | None:
-        with atomic.acting_as(*self._owner()):
-            found = atomic.look(self.config)
-        return found[0] if found else None
+        with located(self._place) as found, acting_as(self._place.owner):
+            seen = atomic.look(found.by_handle)
+        return seen[0] if seen else None
 
     def _added(self) -> dict[str, Any]:
         """Keys that the change brought and the former file has not, with dockerd's defaults."""
@@ -310,11 +330,8 @@ class _Engine:
     def _write(self, settings: Mapping[str, Any]) -> None:
         document = daemon_json.read(self._head["config"], None)
         content = daemon_json.render(document, settings) or b""
-        owner = self._owner()
-        self._transaction.write_file(self._head["config"], content, atomic.fresh(owner), owner, in_place=True)
-
-    def _owner(self) -> tuple[int, int]:
-        return (self._user.uid, self._user.gid) if self._user else (0, 0)
+        fresh = atomic.fresh(self._place.owner)
+        file_changes.write(self._transaction, self._account, self._place.path, content, fresh, in_place=True)
 
 
 def _noted(containers: list[Container]) -> list[dict[str, Any]]:

@@ -10,24 +10,26 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import account as accounts
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    account_changes,
     atomic,
-    carry_out,
     engine_control,
-    host_settings,
     rootless,
     rootless_facts,
     rootless_plan,
     rootless_preflight,
+    rootless_record,
     stays_behind,
     steps,
     subids,
-    transaction,
     unit_diff,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import target as targets
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT, Account
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_facts import Facts
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
 
@@ -44,8 +46,6 @@ Told = dict[str, Any]
 def present(module: EngineModule) -> Told:
     """The account has its engine, and the system's is as wished. Raises Unfit, and Refused and Failed of apply."""
     options, user = module.options, _checked_name(module.options["user"])
-    if not module.check_mode:
-        carry_out.resolve(module.store, module.limits, dry=False)
     facts = rootless_facts.gather(user, options["timeout"])
     problems = [
         *rootless_preflight.problems(facts, options),
@@ -76,28 +76,28 @@ def present(module: EngineModule) -> Told:
             return planned
         return _planned(rootless_facts.gather(user, options["timeout"]), options, system)
 
-    done, engine = rootless.set_up(
+    done = rootless.set_up(
         module.store, user, again, facts.uid is not None, options["privileged_ports"], module.limits
     )
-    return {**told, "transaction": done, "engine": engine}
+    notices = [*told["notices"], *done.notices]
+    return {**told, "transaction": done.transaction, "engine": done.engine, "notices": notices}
 
 
 def absent(module: EngineModule) -> Told:
     """The host is as it was before the engine came. Raises what present() does."""
     options, user = module.options, _checked_name(module.options["user"])
-    if not module.check_mode:
-        carry_out.resolve(module.store, module.limits, dry=False)
-    record = rootless.record(module.store, user)
-    own, data, uid = None, None, _uid(user)
-    if uid is None:
+    account = _account(user)
+    record = rootless_record.read(module.store, account)
+    own, data = None, None
+    if account.uid is None:
         # Its part went with it.
         known = [step for step in record or [] if not rootless_plan.is_of_account(step)]
     else:
         own = _engine(user, options["timeout"])
-        known = record if record is not None else rootless_plan.without_record(user) if own else []
-        data = _data_root(user, options)
-    planned = rootless_plan.absent(user, uid, known)
-    if not (planned.restarts or _ends(planned, rootless_plan.unit_key(user))):
+        known = record if record is not None else rootless_plan.without_record(account) if own else []
+        data = _data_root(account, options)
+    planned = rootless_plan.absent(account, known)
+    if not (planned.restarts or rootless_plan.ends_engine(account) in planned.steps):
         own = None
     told: Told = {
         **rootless.tell(planned),
@@ -114,10 +114,11 @@ def absent(module: EngineModule) -> Told:
     if module.check_mode or not told["changed"]:
         return told
     if planned.steps or record is not None:
-        system = next((step["key"] for step in planned.steps if _starts_system(step)), None)
-        told["transaction"] = rootless.take_away(module.store, user, planned, system, module.limits)
+        system = next((step.key for step in planned.steps if _starts_system(step)), None)
+        told["transaction"], left = rootless.take_away(module.store, account, planned, system, module.limits)
+        told["notices"] += left
     if data and options["remove_data"]:
-        rootless.remove_data(user, data)
+        rootless.remove_data(account, data)
     return told
 
 
@@ -127,16 +128,17 @@ def _checked_name(user: str) -> str:
     return user
 
 
-def _uid(user: str) -> int | None:
+def _account(user: str) -> Account:
+    """The account, without ids where there is none."""
     try:
-        return host_settings.user_of(user).uid
+        return accounts.of(user)
     except atomic.Unwritable:
-        return None
+        return accounts.to_come(user)
 
 
 def _taken(facts: Facts) -> list[str]:
     """What lies where a new account would have its home may be somebody's."""
-    places = [] if facts.uid is not None else transaction.places_of_login(facts.user)
+    places = [] if facts.uid is not None else account_changes.places_of_login(facts.user)
     return [
         f"{path} is there already, though there is no account {facts.user}: move it away, or create the account by hand"
         for path in places
@@ -159,20 +161,17 @@ def _engine(user: str | None, timeout: float) -> Target | None:
 
 
 def _running(user: str, timeout: float) -> Told:
-    found = _engine(user, timeout) if _uid(user) is not None else None
+    found = _engine(user, timeout) if _account(user).uid is not None else None
     return {"engine": rootless.engine(found)} if found and found.answers else {}
 
 
 def _ends(planned: rootless_plan.Plan, unit: str) -> bool:
-    return steps.setting("running", unit, False) in planned.steps
+    return steps.setting("running", ROOT, unit, False) in planned.steps
 
 
-def _starts_system(step: dict[str, Any]) -> bool:
+def _starts_system(step: Step) -> bool:
     return bool(
-        step["step"] == "running"
-        and step["value"]
-        and step["key"].endswith(".service")
-        and "/" not in step["key"]
+        step.kind == "running" and step.value and step.key.endswith(".service") and step.account.is_root
     )
 
 
@@ -180,7 +179,7 @@ def _behind(ended: Target | None, timeout: float) -> dict[str, Any]:
     """What the engine that ends has, {} where it cannot be asked."""
     if not (ended and ended.answers):
         return {}
-    return stays_behind.hidden(ended.engine, engine_control.disk_usage(ended.engine["socket"], timeout))
+    return stays_behind.hidden(ended.engine, engine_control.disk_usage(ended.socket, timeout))
 
 
 def _preflight(facts: Facts, delegate: bool, ended: Target | None, behind: dict[str, Any]) -> Told:
@@ -223,7 +222,7 @@ def _stopping(engine: Target) -> str:
     names = _names(engine)
     noun = "container" if len(names) == 1 else "containers"
     orphans = "" if engine.answers else ", which live-restore has left without an engine"
-    whose = f"of {engine.user.name}" if engine.user else "of the system's engine"
+    whose = f"of {engine.user}" if engine.user else "of the system's engine"
     return f"The change stops {len(names)} running {noun} {whose}{orphans}: {subids.few(names)}."
 
 
@@ -231,20 +230,17 @@ def _names(engine: Target) -> list[str]:
     return sorted(each.name for each in engine.containers)
 
 
-def _data_root(user: str, options: dict[str, Any]) -> str | None:
+def _data_root(account: Account, options: dict[str, Any]) -> str | None:
     """Where the engine's data lies, None where there is none. Raises Unfit where it is not to be removed."""
-    path = rootless_facts.gather(user, options["timeout"]).data_root
+    path = rootless_facts.gather(account.name, options["timeout"]).data_root
     if path is None or not Path(path).is_dir():
         return None
-    account = host_settings.user_of(user)
     if options["remove_data"] and Path(path).stat().st_uid != account.uid:
-        raise Unfit([f"remove_data: {path} does not belong to {user}; remove it by hand"])
+        raise Unfit([f"remove_data: {path} does not belong to {account.name}; remove it by hand"])
     return path
 
 
-def _kept(
-    user: str, record: list[dict[str, Any]] | None, foreign: bool, data: str | None, removed: bool
-) -> list[str]:
+def _kept(user: str, record: list[Step] | None, foreign: bool, data: str | None, removed: bool) -> list[str]:
     found = []
     if record is not None:
         found.append(f"The account {user} and its subordinate ids stay.")

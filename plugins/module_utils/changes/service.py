@@ -8,8 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, redact
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import account as accounts
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import identity, limits, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError, Unreadable
 
 # For calls that only ask or tell, and do not wait for the engine.
 SECONDS = 20
@@ -20,7 +23,7 @@ _JOURNAL_READ = 500
 PAUSE = 0.2
 
 
-class ServiceError(Exception):
+class ServiceError(ExplainedError):
     """A unit did not do what it was told, or not in time; one sentence with systemd's reason."""
 
 
@@ -41,14 +44,6 @@ class State(NamedTuple):
         return self.active == "failed" or self.sub == "auto-restart"
 
 
-class User(NamedTuple):
-    """The account of a rootless engine."""
-
-    name: str
-    uid: int
-    gid: int
-
-
 _PROPERTIES = (
     "ActiveState",
     "SubState",
@@ -61,18 +56,16 @@ _PROPERTIES = (
 
 
 class Service:
-    """The service of an engine and the sockets that start it; `user` for those of an account's own manager."""
+    """The service of an engine and the sockets that start it, of the system or of an account's own systemd."""
 
-    def __init__(self, unit: str, sockets: Sequence[str] = (), user: User | None = None) -> None:
+    def __init__(self, unit: str, sockets: Sequence[str], account: Account) -> None:
         self.unit = unit
         self.sockets = tuple(sockets)
-        self._prefix: tuple[str, ...] = ("systemctl",)
+        self._account = account
         self._journal: tuple[str, ...] = ("journalctl", f"--unit={unit}")
-        if user:
-            environment = f"XDG_RUNTIME_DIR=/run/user/{user.uid}"
-            self._prefix = ("runuser", "-u", user.name, "--", "env", environment, "systemctl", "--user")
+        if not account.is_root:
             # --user-unit shows root's own alone. What the unit wrote, or its systemd of it.
-            owner = f"_UID={user.uid}"
+            owner = f"_UID={account.uid}"
             self._journal = (
                 "journalctl",
                 f"_SYSTEMD_USER_UNIT={unit}",
@@ -193,13 +186,20 @@ class Service:
 
     def _call(self, seconds: float, *words: str) -> str:
         try:
-            done = limits.run([*self._prefix, *words], seconds)
-        except Unreadable as problem:
+            done = self._run(seconds, words)
+        except (Unreadable, Unwritable) as problem:
             raise ServiceError(f"systemctl {' '.join(words)}: {problem}") from problem
         if done.status != 0:
             reason = done.err.strip().partition("\n")[0].rstrip(".") or f"exit code {done.status}"
             raise ServiceError(f"systemctl {' '.join(words)}: {reason}")
         return done.out
+
+    def _run(self, seconds: float, words: Sequence[str]) -> limits.Ended:
+        if self._account.is_root:
+            return limits.run(["systemctl", *words], seconds)
+        owner = accounts.same(self._account).owner
+        runtime = {"XDG_RUNTIME_DIR": f"/run/user/{owner.uid}"}
+        return identity.run(owner, ["systemctl", "--user", *words], seconds, runtime)
 
 
 def _properties(text: str) -> Mapping[str, str]:

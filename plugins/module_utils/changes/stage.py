@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import digest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import (
     StateError,
     Store,
@@ -23,18 +24,16 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.store impor
     write_json,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 GOOD_FOR = 3600
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-Step = dict[str, Any]
 
 
 class Stage:
     """What is staged for one engine.
 
     config    the new daemon.json as {path, base, content}; `base` is the digest of the file it was made of
-    steps     what comes before it: {"step": kind, "key": what it is about, ...}, in order
+    steps     what comes before it, in order, each with the module that put it there
     sockets   socket units that are open after the restart (true) or closed (false), by name
     reasons   why the engine has to restart although no option changes, sentences
     proof     what has to hold of its TCP listeners afterwards, as listening.proof() makes it
@@ -46,31 +45,47 @@ class Stage:
         # Why what was staged does not count any more.
         self.dropped: str | None = None
         self.config: dict[str, Any] | None = data.get("config")
-        self.steps: list[Step] = list(data.get("steps", ()))
+        self._steps = [(str(of), Step.from_json(each)) for of, each in data.get("steps", ())]
         self.sockets: dict[str, bool] = dict(data.get("sockets", {}))
         self.reasons: list[str] = list(data.get("reasons", ()))
         self.proof: dict[str, Any] | None = data.get("proof")
         self.consents: dict[str, bool] = dict(data.get("consents", {}))
 
+    @property
+    def steps(self) -> list[Step]:
+        """The steps, in order."""
+        return [step for _of, step in self._steps]
+
+    def as_json(self) -> dict[str, Any]:
+        """What makes the same stage again."""
+        return {
+            "config": self.config,
+            "steps": [[of, step.as_json()] for of, step in self._steps],
+            "sockets": self.sockets,
+            "reasons": self.reasons,
+            "proof": self.proof,
+            "consents": self.consents,
+        }
+
     def __bool__(self) -> bool:
-        return bool(self.config or self.steps or self.sockets or self.reasons)
+        return bool(self.config or self._steps or self.sockets or self.reasons)
 
     def write_config(self, path: str, now: bytes | None, content: bytes | None) -> None:
         """The configuration file, which holds `now`, is to hold `content`; None: there is none."""
         text = None if content is None else content.decode()
         self.config = {"path": path, "base": base_of(now), "content": text}
 
-    def put(self, step: Step) -> None:
-        """Add a step, in the place of the one of the same kind about the same thing."""
-        same = [
-            number
-            for number, known in enumerate(self.steps)
-            if (known["step"], known["key"]) == (step["step"], step["key"])
-        ]
+    def put(self, step: Step, of: str) -> None:
+        """Add a step of the module `of`, in the place of the one of the same kind about the same thing."""
+        same = [number for number, known in enumerate(self.steps) if known.about == step.about]
         if same:
-            self.steps[same[0]] = step
+            self._steps[same[0]] = (of, step)
         else:
-            self.steps.append(step)
+            self._steps.append((of, step))
+
+    def forget(self, of: str) -> None:
+        """Drop the steps of that module."""
+        self._steps = [(whose, step) for whose, step in self._steps if whose != of]
 
     def restart_for(self, reason: str) -> None:
         """The engine has to restart, for that reason."""
@@ -87,13 +102,13 @@ def load(store: Store, engine: str, base: str | None) -> Stage:
     """The stage of that engine, empty when there is none; `base` is the digest of its configuration file now."""
     data = read_json(_path(store, engine))
     config = (data or {}).get("config")
-    found = Stage(data)
+    found = Stage()
     if data and not _is_current(data):
-        found = Stage()
         found.dropped = "it was staged before the last boot, or more than an hour ago"
     elif config and config["base"] != base:
-        found = Stage()
         found.dropped = f"{config['path']} was changed by somebody else since"
+    else:
+        found = Stage(data)
     return found
 
 
@@ -104,11 +119,12 @@ def save(store: Store, engine: str, stage: Stage) -> None:
     path = _path(store, engine)
     store.prepare()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as problem:
         raise StateError(f"{path.parent}: {problem.strerror}; nothing was changed") from problem
-    kept = {name: value for name, value in vars(stage).items() if name != "dropped"}
-    write_json(path, {"schema": SCHEMA, "boot": _boot(), "created": int(time.time()), **kept})
+    about = {"schema": SCHEMA, "boot": _boot(), "created": int(time.time())}
+    write_json(path, {**about, **stage.as_json()})
     return None
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import STATE
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
 
 LOCK_PAUSE = 0.2
 RESERVE_SIZE = 128 * 1024
@@ -24,7 +25,7 @@ _RESERVE = "reserve"
 _PRIVATE = atomic.Image(0o600, 0, 0, {})
 
 
-class StateError(Exception):
+class StateError(ExplainedError):
     """The state directory cannot be used, or another run holds it; one sentence with the way out."""
 
 
@@ -150,7 +151,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise StateError(f"{path} cannot be read: {problem}; look at it, then move it away") from problem
     if not isinstance(data, dict):
         raise StateError(f"{path} holds no object; look at it, then move it away")

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import Service, User
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT, Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import Service
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine_versions import numbers
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
@@ -21,14 +22,19 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     units,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    ExplainedError,
+    Unreadable,
+    is_error,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, Place, acting_as
 
 PAUSE = 0.2
 # Three tries, after which systemd gives up by the vendors' units, take about eight seconds.
 PATIENCE = 15.0
 
 
-class NoTarget(Exception):
+class NoTarget(ExplainedError):
     """There is no such engine, or it cannot be looked at; one sentence with the way out."""
 
 
@@ -49,7 +55,7 @@ class Target(NamedTuple):
     unit: Mapping[str, Any]
     accounts: Mapping[str, Any]
     service: Service
-    user: User | None
+    account: Account
 
     @property
     def config_path(self) -> str:
@@ -57,9 +63,19 @@ class Target(NamedTuple):
         return str(self.engine["config"]["path"])
 
     @property
-    def owner(self) -> tuple[int, int]:
-        """Whose rights its configuration file is written with."""
-        return (self.user.uid, self.user.gid) if self.user else (0, 0)
+    def owner(self) -> Owner:
+        """The ids with which its files, its socket and its programs are used."""
+        return self.account.owner
+
+    @property
+    def user(self) -> str | None:
+        """The name of the account of a rootless engine, None for the system's."""
+        return None if self.account.is_root else self.account.name
+
+    @property
+    def socket(self) -> Place:
+        """Where its API listens."""
+        return Place(str(self.engine["socket"]), self.owner)
 
     @property
     def answers(self) -> bool:
@@ -160,12 +176,15 @@ def _target(
             for each in unit["triggered_by"]
             if each.endswith(".socket") and _is_open(known_units.get(each, {}))
         ]
-        return Target(name, chosen, unit, accounts, Service(chosen["unit"], sockets), None)
-    account = next((each for each in accounts["users"] if each["name"] == user), None)
-    if account is None:
+        return Target(name, chosen, unit, accounts, Service(chosen["unit"], sockets, ROOT), ROOT)
+    known = next((each for each in accounts["users"] if each["name"] == user), None)
+    if known is None:
         raise NoTarget(f"There is no account {user} on this host.")
-    owner = User(user, account["uid"], account["gid"])
-    return Target(name, chosen, _user_unit(chosen), accounts, Service(chosen["unit"], (), owner), owner)
+    account = Account(user, known["uid"], known["gid"])
+    service = Service(chosen["unit"], (), account)
+    with acting_as(account.owner):
+        unit = _user_unit(chosen)
+    return Target(name, chosen, unit, accounts, service, account)
 
 
 def _is_open(socket: Mapping[str, Any]) -> bool:
@@ -199,14 +218,15 @@ def major(text: str | None) -> int | None:
 
 def content(target: Target) -> bytes | None:
     """What its configuration file holds, None without a file. Raises Unreadable."""
-    return reading.content(target.config_path)
+    with acting_as(target.owner):
+        return reading.content(target.config_path)
 
 
-def answers_within(socket: str, seconds: float) -> bool:
+def answers_within(engine: Place, seconds: float) -> bool:
     """Whether the engine answers its API within that time."""
     limit = time.monotonic() + seconds
     while True:
-        api = EngineApi(socket, max(0.5, min(3.0, seconds)))
+        api = EngineApi(engine.path, max(0.5, min(3.0, seconds)), engine.owner)
         try:
             api.get("/version")
             return True
@@ -218,13 +238,14 @@ def answers_within(socket: str, seconds: float) -> bool:
         time.sleep(PAUSE)
 
 
-def live_restore_becomes(socket: str, wanted: bool, seconds: float) -> bool:
+def live_restore_becomes(engine: Place, wanted: bool, seconds: float) -> bool:
     """Whether the engine says within that time that live-restore is as wanted: a reload works in the background."""
     limit = time.monotonic() + seconds
     while True:
-        api = EngineApi(socket, 3.0)
+        api = EngineApi(engine.path, 3.0, engine.owner)
         try:
-            if bool(api.get("/info").get("LiveRestoreEnabled")) == wanted:
+            info = api.get("/info")
+            if isinstance(info, dict) and bool(info.get("LiveRestoreEnabled")) == wanted:
                 return True
         except Unreadable:
             pass

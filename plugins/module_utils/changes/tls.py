@@ -26,12 +26,15 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
     transport,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.configure import Ground, Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.location import located
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.merging import differences
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.tls_material import Material
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transport import Way, Wish
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.public_stores import PUBLIC_STORES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading, units
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT, Place
 
 ALLOW_CLOSE = "daemon_tls_allow_close"
 ALLOW_LOCKOUT = "daemon_tls_allow_lockout"
@@ -41,6 +44,8 @@ _MODES = (0o444, 0o444, 0o400)
 _SOURCES = Material("ca.pem", "cert.pem", "key.pem")
 _DIRECTORY_MODE = 0o755
 _SECONDS_TO_ASK = 5.0
+# Whose steps of a stage these are.
+_MODULE = "daemon_tls"
 _RENEWED = "its certificate, its key or its CA is another"
 
 
@@ -57,7 +62,7 @@ class Decision(NamedTuple):
     ground: Ground
     listeners: list[dict[str, Any]]
     settings: dict[str, Any]
-    steps: list[dict[str, Any]]
+    steps: list[Step]
     sockets: dict[str, bool]
     reasons: list[str]
     notices: list[str]
@@ -81,14 +86,14 @@ def decide(
     """Raises what configure.ground() does, and Unfit. `planned`: certificates may be missing that come first."""
     found = configure.ground(store, None, timeout, force=False)
     # What an earlier task of this play has decided about the same is decided anew.
-    found.stage.steps = [each for each in found.stage.steps if each.get("of") != "daemon_tls"]
+    found.stage.forget(_MODULE)
     found = configure.with_stage(found, found.stage, force=False)
     known_units = units.units([transport.UNIT])
     endpoints = listening.api(found.target, known_units, min(timeout, _SECONDS_TO_ASK))
     wanted = _way(found, wish, known_units)
     texts = {path: reading.text(path) for path in wanted.files}
     settings = _settings(found, wanted, material if wish.endpoints else None)
-    planned_steps: list[dict[str, Any]] = []
+    planned_steps: list[Step] = []
     reasons: list[str] = []
     notices = list(wanted.notices)
     if wish.endpoints:
@@ -101,7 +106,7 @@ def decide(
     if _is_off(found, known_units):
         # They open when somebody starts it: the service wants docker-tcp.socket.
         sockets = {name: opened for name, opened in sockets.items() if not opened}
-    if sockets or any(each["step"] == "file" and each["key"] != transport.UNIT_FILE for each in moves):
+    if sockets or any(each.kind == "file" and each.key != transport.UNIT_FILE for each in moves):
         reasons.append("where its API listens on TCP changes")
     decision = Decision(
         found, _listeners(endpoints, wish), settings, planned_steps, sockets, reasons, notices
@@ -116,7 +121,7 @@ def stage(decision: Decision, proof: Mapping[str, Any]) -> None:
     """Put it into the stage of its ground. Raises Unfit where dockerd would not take it."""
     known = decision.ground.stage
     for step in decision.steps:
-        known.put({**step, "of": "daemon_tls"})
+        known.put(step, _MODULE)
     known.sockets = dict(decision.sockets)
     for reason in decision.reasons:
         known.restart_for(reason)
@@ -212,7 +217,7 @@ def _specific(wish: Wish) -> list[str]:
 
 def _files(
     material: Material, source: str | None, names: Sequence[str], planned: bool
-) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+) -> tuple[list[Step], list[str], list[str]]:
     """(steps, reasons to restart, notices) of the certificate's files. Raises Unfit where they would not do."""
     shared = [path for path in material if path.startswith(PUBLIC_STORES)]
     if shared:
@@ -236,8 +241,8 @@ def _files(
     found = _directories(material)
     reasons = []
     for path, origin, mode in zip(material, given, _MODES):
-        content = atomic.look(atomic.real(origin))
-        present = atomic.look(atomic.real(path))
+        content = _look(origin)
+        present = _look(path)
         if content and (present is None or present[0] != content[0]):
             found.append(steps.install(path, origin, content[0], mode))
             reasons = [_RENEWED]
@@ -246,7 +251,12 @@ def _files(
     return found, reasons, tls_material.notices(seen, time.time())
 
 
-def _directories(material: Material) -> list[dict[str, Any]]:
+def _look(path: str) -> tuple[bytes, atomic.Image] | None:
+    with located(Place(path, ROOT)) as found:
+        return atomic.look(found.by_handle)
+
+
+def _directories(material: Material) -> list[Step]:
     """Who may write into the directory of a key may replace it."""
     found = []
     for path in sorted({str(Path(each).parent) for each in material}):

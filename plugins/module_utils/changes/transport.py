@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import CommandLine
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import dockerd_flags
 
@@ -261,9 +263,7 @@ def _unit(wish: Wish, service: str) -> str:
     )
 
 
-def changes(
-    wanted: Way, units: Mapping[str, Any], texts: Mapping[str, str | None]
-) -> Iterator[dict[str, Any]]:
+def changes(wanted: Way, units: Mapping[str, Any], texts: Mapping[str, str | None]) -> Iterator[Step]:
     """The steps of what is not so yet; `texts` are the files as they are.
 
     A unit is disabled while its file is there, and enabled when it is.
@@ -273,7 +273,7 @@ def changes(
             yield steps.enablement(name, False)
     for path, text in wanted.files.items():
         if texts.get(path) != text:
-            yield steps.file(path, text)
+            yield steps.file(ROOT, path, text)
     for name, enabled in wanted.enabled.items():
         if enabled and not is_enabled(units.get(name, {})):
             yield steps.enablement(name, True)

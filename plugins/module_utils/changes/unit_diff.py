@@ -5,22 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import file_changes
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
 
 
-def diff(planned: Iterable[dict[str, Any]]) -> list[dict[str, str]]:
+def diff(planned: Iterable[Step]) -> list[dict[str, str]]:
     """One entry for each file that a step writes or removes, without credentials. Contents of certificates and keys
     are no such steps: their paths alone are in the actions."""
     return [
         {
-            "before_header": step["key"],
-            "after_header": step["key"],
-            "before": redact.url(steps.content_of(step) or ""),
-            "after": redact.url(step["content"] or ""),
+            "before_header": file_changes.shown(step),
+            "after_header": file_changes.shown(step),
+            "before": redact.url(file_changes.content_of(step) or ""),
+            "after": redact.url(step.value["content"] or ""),
         }
         for step in planned
-        if step["step"] in ("file", "home_file")
+        if step.kind == file_changes.FILE
     ]

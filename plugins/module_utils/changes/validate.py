@@ -10,7 +10,8 @@ import re
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import CommandLine
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine_versions import numbers
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import identity, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 TIME_LIMIT = 20
 # Engines before answer `unknown flag: --validate`.
@@ -23,24 +24,25 @@ _CONFLICT = "the following directives are specified both as a flag and in the co
 _LOGGED = re.compile(r'\btime="[^"]*" level=(?P<level>\w+) msg="(?P<message>(?:[^"\\]|\\.)*)"')
 
 
-def version(command: CommandLine) -> str | None:
+def version(command: CommandLine, owner: Owner) -> str | None:
     """The version of the installed dockerd, such as 26.1.5+dfsg1; the running one may be older.
 
+    `owner` is whose engine it is: an account chooses the program of its own unit, so it runs with the account's ids.
     None when it does not say. Raises Unreadable when the program is not there or hangs.
     """
-    done = limits.run([_program(command), "--version"], TIME_LIMIT)
+    done = identity.run(owner, [_program(command), "--version"], TIME_LIMIT)
     match = _VERSION.search(done.out)
     return match.group(1) if match else None
 
 
 def validate(
-    command: CommandLine, content: bytes, version: str | None, ids_to_come: bool = False
+    command: CommandLine, owner: Owner, content: bytes, version: str | None, ids_to_come: bool = False
 ) -> str | None:
     """Why that dockerd, with its unit's flags, would refuse `content` as its configuration file.
 
     None when it would not, or when it is too old to tell. With `ids_to_come` the account of userns-remap or its
     ranges are made later, and not looked at. The content goes through an inherited file without a
-    name: nothing is written, and no running engine is asked. Raises Unreadable as `version` does.
+    name: nothing is written, and no running engine is asked. `owner` and Unreadable as for version().
     """
     if version is not None and numbers(version) < FIRST:
         return None
@@ -52,7 +54,7 @@ def validate(
         path = f"/proc/self/fd/{handle}"
         # The last --config-file counts.
         flags = (*_flags(command), f"--config-file={path}", "--validate")
-        done = limits.run([_program(command), *flags], TIME_LIMIT, pass_fds=(handle,))
+        done = identity.run(owner, [_program(command), *flags], TIME_LIMIT, pass_fds=(handle,))
     finally:
         os.close(handle)
     output = done.err + done.out

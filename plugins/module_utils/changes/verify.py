@@ -13,12 +13,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.subids impo
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import PAUSE, Container, Target
 from ansible_collections.bulwark.docker.plugins.module_utils.controls import effective
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import ExplainedError
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place
 
 # Policies by which the engine itself starts a container again; on-failure does so only after a failure.
 _COMES_BACK = ("always", "unless-stopped")
 
 
-class Unwell(Exception):
+class Unwell(ExplainedError):
     """The engine is not as it should be; one sentence."""
 
 
@@ -30,14 +32,14 @@ class Limits:
         self.settle = settle
 
 
-def healthy(service: Service, socket: str, limits: Limits) -> int:
+def healthy(service: Service, engine: Place, limits: Limits) -> int:
     """The service is active, its engine answers, and the same process does for `settle` seconds; returns its id."""
     limit = time.monotonic() + limits.timeout
     while True:
         state = service.state()
         if state.failed:
             raise Unwell(f"{service.unit} is {state.active} ({state.result}) after it was started")
-        if state.active == "active" and targets.answers_within(socket, 0):
+        if state.active == "active" and targets.answers_within(engine, 0):
             break
         if time.monotonic() > limit:
             raise Unwell(f"{service.unit} is {state.active} and does not answer within {limits.timeout:g} s")
@@ -49,7 +51,7 @@ def healthy(service: Service, socket: str, limits: Limits) -> int:
         state = service.state()
         if state.active != "active" or state.main_pid != pid:
             raise Unwell(f"{service.unit} ended within {limits.settle:g} s after it had answered")
-    if not targets.answers_within(socket, min(limits.timeout, 10)):
+    if not targets.answers_within(engine, min(limits.timeout, 10)):
         raise Unwell(f"{service.unit} stopped answering within {limits.settle:g} s")
     return pid
 

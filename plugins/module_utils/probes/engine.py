@@ -29,6 +29,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     is_error,
     then,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.socket_reach import SocketReach
 
 # Each takes two calls.
@@ -85,7 +86,7 @@ def _ask(
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
-    api = EngineApi(engine["socket"], timeout)
+    api = EngineApi(engine["socket"], timeout, Owner(*engine["owner"]))
     try:
         version = attempt(engine_resources.version, api.get("/version"))
     except Silent as problem:

@@ -11,7 +11,9 @@ from collections.abc import Collection, Mapping
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NoReturn
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import identity
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 # An engine with 1000 containers lists them in 2 MB.
 SIZE_LIMIT = 16 * 1024 * 1024
@@ -19,7 +21,6 @@ SIZE_LIMIT = 16 * 1024 * 1024
 TOTAL_SIZE_LIMIT = 128 * 1024 * 1024
 # All calls of one engine together may take this many times the limit of one: some containers may hang.
 CALLS_THAT_MAY_HANG = 12
-_BACKLOG_PAUSE = 0.05
 _MESSAGE_LIMIT = 300
 
 # cause: (state of the engine, what is wrong and the way out)
@@ -44,21 +45,12 @@ class NotFound(Unreadable):
 
 
 class _Socket(socket.socket):
-    """A Unix socket with a time limit for each operation, and one for all: bytes may drip in slowly."""
+    """A connected Unix socket with a time limit for each operation, and one for all: bytes may drip in slowly."""
 
-    def __init__(self, connection: _Connection) -> None:
-        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, connection: _Connection, connected: socket.socket) -> None:
+        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM, fileno=connected.detach())
         self.settimeout(connection.timeout)
         self._connection = connection
-
-    def connect(self, address: Any) -> None:
-        while True:
-            try:
-                return super().connect(address)
-            except BlockingIOError:
-                # A socket with a time limit does not wait for room in a full backlog.
-                self._connection.check_deadline()
-                time.sleep(_BACKLOG_PAUSE)
 
     def recv_into(self, *arguments: Any) -> int:
         self._connection.check_deadline()
@@ -69,14 +61,14 @@ class _Connection(HTTPConnection):
     # Not ansible.module_utils.urls.UnixHTTPConnection: its connect() has no time limit, and its module loads
     # cryptography, which costs 0.19 s of CPU: a third of what an audit of 100 containers may take.
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, owner: Owner) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
+        self._owner = owner
         self.deadline = 0.0
 
     def connect(self) -> None:
-        self.sock = _Socket(self)
-        self.sock.connect(self._path)
+        self.sock = _Socket(self, identity.connect(self._path, self._owner, self.deadline))
 
     def check_deadline(self) -> None:
         if time.monotonic() > self.deadline:
@@ -84,17 +76,17 @@ class _Connection(HTTPConnection):
 
 
 class EngineApi:
-    """The engine behind a Unix socket. A wait may take `timeout` seconds, a call twice that.
+    """The engine of that owner behind a Unix socket. A wait may take `timeout` seconds, a call twice that.
 
     Paths are given without an API version: the engine answers with its own, none can be too old or too new.
     """
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, owner: Owner) -> None:
         self.path = path
         self._timeout = timeout
         self._end = time.monotonic() + CALLS_THAT_MAY_HANG * timeout
         self._size = 0
-        self._connection = _Connection(path, timeout)
+        self._connection = _Connection(path, timeout, owner)
 
     def get(self, path: str) -> Any:
         """The parsed JSON answer. Raises Silent, NotFound or, for any other failure, Unreadable."""
@@ -133,13 +125,16 @@ class EngineApi:
         call = f"{method} {path}"
         try:
             return self._exchange(method, path, body, headers or {})
+        except Unreadable as problem:
+            raise Silent("unreachable", str(problem)) from problem
         except OSError as problem:
             for kind, state, sentence in _SILENCE:
                 if isinstance(problem, kind):
                     raise Silent(state, f"{self.path} {sentence} ({call})") from problem
             sentence = f"{self.path}: {call} failed: {problem.strerror or problem}"
             raise Silent("unresponsive", sentence) from problem
-        except HTTPException as problem:
+        except (HTTPException, ValueError) as problem:
+            # ValueError: the size of a chunk that is no number, or negative.
             cause = f"{type(problem).__name__} {problem}".strip()[:_MESSAGE_LIMIT]
             sentence = f"{self.path} does not speak HTTP, so it is no engine's socket ({call}: {cause})"
             raise Silent("unresponsive", sentence) from problem

@@ -122,6 +122,7 @@ def _engine(
     engine = {
         "name": name,
         "user": None,
+        "owner": [0, 0],
         "unit": unit,
         "user_unit": None,
         "rootlesskit": None,

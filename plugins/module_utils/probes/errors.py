@@ -8,7 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Unreadable(Exception):
+class ExplainedError(Exception):
+    """A failure that explains itself: its text is one sentence with the path, unit or socket, the cause and the way
+    out."""
+
+
+class Unreadable(ExplainedError):
     """What was to be read cannot be; the text is one sentence with the path or socket and the cause."""
 
 

@@ -15,7 +15,7 @@ import socket
 import stat
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits
@@ -91,6 +91,23 @@ def _become_and_call(owner: Owner, function: Callable[..., Any], arguments: tupl
         os.setgid(owner.gid)
         os.setuid(owner.uid)
     return function(*arguments)
+
+
+def run(
+    owner: Owner,
+    argv: Sequence[str],
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> limits.Ended:
+    """Run a program with the account's ids, in / and without anything of this process' environment.
+
+    Raises Unreadable as limits.run does.
+    """
+    options: dict[str, Any] = {"env": dict(environment or {}), "cwd": "/"}
+    if os.geteuid() == 0 and not owner.is_root:
+        options.update(user=owner.uid, group=owner.gid, extra_groups=[owner.gid])
+    return limits.run_with(options, argv, seconds, b"", pass_fds)
 
 
 def connect(path: str, owner: Owner, deadline: float) -> socket.socket:

@@ -8,11 +8,12 @@ import contextlib
 import json
 import os
 import select
+import selectors
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
@@ -25,7 +26,9 @@ SEARCH = os.pathsep.join(
     ("/usr/local/sbin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", os.environ.get("PATH", ""))
 )
 
-
+# What a program may write to both outputs together: `rpm -qa` and `journalctl` stay far below.
+OUTPUT_LIMIT = 16 * 1024 * 1024
+_PART = 64 * 1024
 # Seconds for one item of many.
 _LEAST, _MOST = 0.1, 2
 
@@ -44,27 +47,105 @@ def find(program: str) -> str | None:
 
 
 def run(argv: Sequence[str], seconds: float, stdin: bytes = b"", pass_fds: Sequence[int] = ()) -> Ended:
-    """Run a program in the C locale. Raises Unreadable when it is not installed or exceeds the time limit."""
+    """Run a program in the C locale, with the ids of this process.
+
+    Raises Unreadable when it is not installed, exceeds the time limit or writes more than OUTPUT_LIMIT.
+    """
+    return run_with({}, argv, seconds, stdin, pass_fds)
+
+
+def run_with(
+    options: Mapping[str, Any], argv: Sequence[str], seconds: float, stdin: bytes, pass_fds: Sequence[int]
+) -> Ended:
+    """The same with more options of subprocess.Popen; identity.run() runs programs with the ids of an account."""
     program = find(argv[0])
     if program is None:
         raise Unreadable(f"{argv[0]} is not installed")
-    process = subprocess.Popen(
-        [program, *argv[1:]],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"LC_ALL": "C", "PATH": SEARCH},
-        pass_fds=pass_fds,
-        start_new_session=True,
-    )
+    environment = {"LC_ALL": "C", "PATH": SEARCH, **options.get("env", {})}
     try:
-        out, err = process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired as problem:
-        os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(timeout=1)
-        raise Unreadable(f"{argv[0]} did not end within {seconds:g} s") from problem
+        process = subprocess.Popen(
+            [program, *argv[1:]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=pass_fds,
+            start_new_session=True,
+            **{**options, "env": environment},
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as problem:
+        raise Unreadable(f"{argv[0]} cannot be run: {problem}") from problem
+    try:
+        out, err = _exchange(process, stdin, time.monotonic() + seconds)
+    except _Exceeded as problem:
+        raise Unreadable(f"{argv[0]} {problem}" + (f" {seconds:g} s" if problem.timed else "")) from problem
+    finally:
+        _end(process)
     return Ended(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+class _Exceeded(Exception):
+    def __init__(self, sentence: str, timed: bool) -> None:
+        super().__init__(sentence)
+        self.timed = timed
+
+
+def _exchange(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
+    """Give the program its input; returns what it writes to both outputs, when it has ended."""
+    late = _Exceeded("did not end within", True)
+    feed: Any = process.stdin
+    held: dict[Any, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
+    waiting, feed_handle = memoryview(stdin), feed.fileno()
+    with selectors.DefaultSelector() as selector:
+        for stream in held:
+            selector.register(stream, selectors.EVENT_READ)
+        if stdin:
+            selector.register(feed, selectors.EVENT_WRITE)
+        else:
+            feed.close()
+        while selector.get_map():
+            ready = selector.select(max(0, deadline - time.monotonic()))
+            if not ready:
+                raise late
+            for key, _events in ready:
+                if key.fd == feed_handle:
+                    waiting = _fed(key.fd, waiting)
+                    if not waiting:
+                        selector.unregister(feed)
+                        feed.close()
+                    continue
+                part = os.read(key.fd, _PART)
+                held[key.fileobj] += part
+                if not part:
+                    selector.unregister(key.fileobj)
+                if sum(map(len, held.values())) > OUTPUT_LIMIT:
+                    raise _Exceeded(f"writes more than {OUTPUT_LIMIT} bytes", False)
+    try:
+        process.wait(max(0.01, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise late from None
+    return bytes(held[process.stdout]), bytes(held[process.stderr])
+
+
+def _fed(handle: int, waiting: memoryview) -> memoryview:
+    """What is left to be written; nothing when nobody reads it any more."""
+    try:
+        return waiting[os.write(handle, waiting[: select.PIPE_BUF]) :]
+    except BrokenPipeError:
+        return memoryview(b"")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Nothing of the program is left when it has not ended by itself."""
+    if process.returncode is None:
+        # One that has become somebody else, such as by runuser, is its process group's all the same.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1)
+    pipes: list[Any] = [process.stdin, process.stdout, process.stderr]
+    for pipe in pipes:
+        with contextlib.suppress(OSError):
+            pipe.close()
 
 
 def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:

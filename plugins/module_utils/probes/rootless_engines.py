@@ -39,7 +39,12 @@ def find(processes: Mapping[int, Process], accounts: Mapping[str, Any]) -> list[
     running = _running(processes)
     by_uid = {user["uid"]: user for user in reversed(known)}
     found = [
-        _engine(by_uid.get(uid, {"name": str(uid), "uid": uid, "home": ""}), pid, kit, processes)
+        _engine(
+            by_uid.get(uid, {"name": str(uid), "uid": uid, "gid": processes[pid]["gid"], "home": ""}),
+            pid,
+            kit,
+            processes,
+        )
         for uid, (pid, kit) in running.items()
     ]
     idle = [user for uid, user in by_uid.items() if uid != 0 and uid not in running]
@@ -99,6 +104,7 @@ def _engine(
     engine = {
         "name": f"rootless:{user['name']}",
         "user": user["name"],
+        "owner": [user["uid"], user["gid"]],
         "unit": UNIT if is_error(unit) or unit["fragment_exists"] else None,
         "user_unit": unit,
         "rootlesskit": None,

@@ -131,18 +131,6 @@ def test_what_is_no_file_of_ours_is_refused(tmp_path, kind):
         look(path)
 
 
-def test_real_follows_links_and_names_a_loop(tmp_path):
-    (tmp_path / "target").write_text("")
-    (tmp_path / "link").symlink_to("target")
-    (tmp_path / "dangling").symlink_to("none")
-    assert atomic.real(str(tmp_path / "link")) == str(tmp_path / "target")
-    assert atomic.real(str(tmp_path / "dangling")) == str(tmp_path / "none")
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
-    with pytest.raises(atomic.Unwritable, match=str(tmp_path / "a")):
-        atomic.look(atomic.real(str(tmp_path / "a")))
-
-
 def test_an_immutable_file_is_left_without_a_trace(immutable):
     with pytest.raises(atomic.Unwritable, match="immutable") as caught:
         atomic.replace(str(immutable), b"new", FRESH)
@@ -237,25 +225,6 @@ def test_remove_is_content_with_what_is_gone(tmp_path):
     atomic.remove(str(tmp_path / "file"))
     atomic.remove(str(tmp_path / "file"))
     assert names(tmp_path) == []
-
-
-@needs_root
-def test_acting_as_a_user_has_that_users_rights_alone(tmp_path):
-    tmp_path.chmod(0o755)
-    secret = tmp_path / "secret"
-    secret.write_text("root's")
-    secret.chmod(0o600)
-    groups = os.getgroups()
-    with atomic.acting_as(1234, 1234):
-        assert (os.geteuid(), os.getegid(), os.getgroups()) == (1234, 1234, [1234])
-        with pytest.raises(PermissionError):
-            secret.read_text()
-    assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, 0, groups)
-    with pytest.raises(ValueError, match="inside"), atomic.acting_as(1234, 1234):
-        raise ValueError("inside")
-    assert os.geteuid() == 0
-    with atomic.acting_as(0, 0):
-        assert os.geteuid() == 0
 
 
 def test_what_a_journal_holds_is_written_over_in_place_on_a_full_disk(small_disk):

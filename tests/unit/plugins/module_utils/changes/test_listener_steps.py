@@ -20,7 +20,7 @@ def closure(*units: Unit, **needed_by) -> Closure:
 
 
 def told(planned):
-    return [(step["step"], step["key"], step["value"]) for step in planned]
+    return [(step.kind, step.key, step.value) for step in planned]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_is_so_already_is_left_out():
 
 def test_file_of_the_administrator_is_not_masked():
     found = closure(unit("x.service", fragment="/etc/systemd/system/x.service"))
-    assert [step["step"] for step in listener_steps.off(found, "mask")] == ["running", "enabled"]
+    assert [step.kind for step in listener_steps.off(found, "mask")] == ["running", "enabled"]
 
 
 def test_instances_for_clients_do_not_come_back():

@@ -5,26 +5,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import permission_changes
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import permissions as module
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_change import Failed
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.permissions import (
-    NotHeld,
     keep_in_force,
     plan,
     restrict,
     roll_back,
-    undo_last,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
-    OPEN,
+    COMMITTED,
     ROLLED_BACK,
     Transaction,
-    unfinished,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import files, limits, processes
@@ -181,7 +181,7 @@ def test_files_of_a_rootless_engine(fields, wanted, refused):
     }
     found = plan(snapshot(data), {})
     assert [tuple(change.wanted) for change in found.changes] == wanted
-    assert [change.owner for change in found.changes] == [(1000, 1000)] * len(wanted)
+    assert [tuple(change.account.owner) for change in found.changes] == [(1000, 1000)] * len(wanted)
     assert len(found.refused) == refused
 
 
@@ -225,23 +225,23 @@ def modes(folder):
 @needs_root
 def test_there_and_back(tree, store):
     before = modes(tree)
-    planned = restrict(store, {}, 0, check=True)
+    planned = restrict(store, {}, check=True)
     assert (planned["changed"], planned["transaction"], modes(tree)) == (True, None, before)
     assert not store.root.exists()
-    done = restrict(store, {}, 0, check=False)
+    done = restrict(store, {}, check=False)
     assert modes(tree) == {"daemon.json": 0o644, "key.pem": 0o400}
     assert {**planned, "transaction": done["transaction"]} == done
-    assert restrict(store, {}, 0, check=False)["changed"] is False
+    assert restrict(store, {}, check=False)["changed"] is False
     assert len(store.folders()) == 1
-    planned = roll_back(store, 0, check=True)
+    planned = roll_back(store, check=True)
     assert modes(tree) == {"daemon.json": 0o644, "key.pem": 0o400}
-    back = roll_back(store, 0, check=False)
+    back = roll_back(store, check=False)
     assert modes(tree) == before
     assert (
         planned["diff"] == back["diff"] == {"before": done["diff"]["after"], "after": done["diff"]["before"]}
     )
     assert [planned["actions"], planned["changed"]] == [back["actions"], back["changed"]]
-    nothing = roll_back(store, 0, check=False)
+    nothing = roll_back(store, check=False)
     assert (nothing["changed"], nothing["transaction"], len(nothing["notices"])) == (False, None, 1)
 
 
@@ -265,59 +265,88 @@ def test_the_engine_has_taken_a_file_whose_mode_alone_is_new(tmp_path, store, wr
 
 @needs_root
 def test_undoing_leaves_what_others_changed_and_tells(tree, store):
-    restrict(store, {}, 0, check=False)
+    restrict(store, {}, check=False)
     (tree / "daemon.json").chmod(0o600)
     (tree / "key.pem").unlink()
-    transaction, left = undo_last(store)
-    assert transaction is not None
-    assert transaction.state == ROLLED_BACK
-    assert len(left) == 2
+    undone = roll_back(store, check=False)
+    assert [Transaction(folder).state for folder in store.folders()] == [ROLLED_BACK]
+    assert len(undone["notices"]) == 2
     assert modes(tree) == {"daemon.json": 0o600}
-    assert undo_last(store) == (None, [])
+    assert roll_back(store, check=False)["changed"] is False
+
+
+def giving(monkeypatch, give):
+    """`give(real, path, wanted)` stands in for changing the permissions of a path."""
+    real = permission_changes.give
+
+    def stand_in(transaction, account, path, wanted, *more):
+        give(lambda mode: real(transaction, account, path, (*wanted[:2], mode), *more), path, wanted)
+
+    monkeypatch.setattr(permission_changes, "give", stand_in)
 
 
 @needs_root
-@pytest.mark.parametrize("problem", [Unwritable("key.pem: Read-only file system"), KeyboardInterrupt()])
-def test_a_failure_on_the_way_undoes_all(tree, store, monkeypatch, problem):
-    before, real = modes(tree), Transaction.set_permissions
+def test_s20_a_path_that_cannot_be_changed_keeps_no_other_from_it(tree, store, monkeypatch):
+    before = modes(tree)
 
-    def fail(self, path, *arguments, **named):
+    def give(real, path, wanted):
         if path.endswith("key.pem"):
-            raise problem
-        real(self, path, *arguments, **named)
+            raise Unwritable("key.pem: Read-only file system; it keeps its owner and mode")
+        real(wanted[2])
 
-    monkeypatch.setattr(Transaction, "set_permissions", fail)
-    with pytest.raises(type(problem)):
-        restrict(store, {}, 0, check=False)
+    giving(monkeypatch, give)
+    done = restrict(store, {}, check=False)
+    assert modes(tree) == {**before, "daemon.json": 0o644}
+    assert done["changed"]
+    assert [line.partition(": ")[0] for line in done["actions"]] == [f"{tree}/daemon.json"]
+    assert "key.pem: Read-only file system; it keeps its owner and mode" in [
+        each["message"] for each in done["refused"]
+    ]
+    assert [Transaction(folder).state for folder in store.folders()] == [COMMITTED]
+
+
+@needs_root
+def test_a_failure_that_nobody_thought_of_undoes_all(tree, store, monkeypatch):
+    before = modes(tree)
+
+    def give(real, path, wanted):
+        if path.endswith("key.pem"):
+            raise ValueError("never seen")
+        real(wanted[2])
+
+    giving(monkeypatch, give)
+    with pytest.raises(Failed, match="was undone: ValueError: never seen") as caught:
+        restrict(store, {}, check=False)
+    assert caught.value.rolled_back
     assert modes(tree) == before
     assert [Transaction(folder).state for folder in store.folders()] == [ROLLED_BACK]
 
 
 @needs_root
-def test_what_does_not_hold_is_undone(tree, store, monkeypatch):
-    before, real = modes(tree), Transaction.set_permissions
+def test_f5_a_signal_undoes_and_a_lost_connection_does_not(tree, store, monkeypatch):
+    before = modes(tree)
 
-    def forget(self, path, uid, gid, mode, acl, **named):
-        real(self, path, uid, gid, 0o666, acl, **named)
+    def give(real, path, wanted):
+        os.kill(os.getpid(), number)
+        real(wanted[2])
 
-    monkeypatch.setattr(Transaction, "set_permissions", forget)
-    with pytest.raises(NotHeld, match=r"daemon\.json, .*key\.pem did not keep"):
-        restrict(store, {}, 0, check=False)
+    giving(monkeypatch, give)
+    number = signal.SIGTERM
+    with pytest.raises(Failed, match=f"ended by signal {int(number)}"):
+        restrict(store, {}, check=False)
     assert modes(tree) == before
+    number = signal.SIGHUP
+    assert restrict(store, {}, check=False)["changed"]
+    assert modes(tree) == {"daemon.json": 0o644, "key.pem": 0o400}
 
 
 @needs_root
-def test_one_left_open_is_undone_first_and_those_of_engines_are_left(tree, store):
-    engine = Transaction.begin(store, {"engine": "system"})
-    cut = Transaction.begin(store, {"engine": "files"})
-    cut.set_permissions(str(tree / "daemon.json"), 0, 0, 0o600, True)
-    planned = restrict(store, {}, 0, check=True)
-    assert any("left open" in notice for notice in planned["notices"])
-    assert modes(tree)["daemon.json"] == 0o600
-    done = restrict(store, {}, 0, check=False)
-    assert any("left open" in notice for notice in done["notices"])
-    assert modes(tree) == {"daemon.json": 0o644, "key.pem": 0o400}
-    assert [(found.id, found.state) for found in unfinished(store)] == [(engine.id, OPEN)]
+def test_what_does_not_hold_is_undone(tree, store, monkeypatch):
+    before = modes(tree)
+    giving(monkeypatch, lambda real, path, wanted: real(0o666))
+    with pytest.raises(Failed, match=r"daemon\.json, .*key\.pem did not keep"):
+        restrict(store, {}, check=False)
+    assert modes(tree) == before
 
 
 @needs_root
@@ -327,12 +356,12 @@ def test_links(tree, store):
     target.chmod(0o644)
     (tree / "key.pem").unlink()
     (tree / "key.pem").symlink_to("elsewhere")
-    done = restrict(store, {}, 0, check=False)
+    done = restrict(store, {}, check=False)
     assert modes(tree)["elsewhere"] == 0o400
     assert f"{target} (through {tree}/key.pem): mode 0400 instead of 0644" in done["actions"]
     target.chmod(0o644)
     tree.chmod(0o777)
-    refused = restrict(store, {}, 0, check=False)["refused"]
+    refused = restrict(store, {}, check=False)["refused"]
     assert [each["control"] for each in refused] == ["file.tls_server_key"]
     assert stat.S_IMODE(target.stat().st_mode) == 0o644
 

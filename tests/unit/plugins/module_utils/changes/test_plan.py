@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.plan import costs, is_down, plan
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.service import Service
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
@@ -31,8 +32,8 @@ def target(found: dict[str, Any] | None = None, **of_unit: Any) -> Target:
     chosen = engine() if found is None else found
     if not chosen["containers"]:
         chosen = changed(chosen, {"containers": [default_container(1), stopped(number=2)]})
-    service = Service("docker.service", ["docker.socket"])
-    return Target(chosen["name"], chosen, unit(**of_unit), {}, service, None)
+    service = Service("docker.service", ["docker.socket"], ROOT)
+    return Target(chosen["name"], chosen, unit(**of_unit), {}, service, ROOT)
 
 
 def without_containers(**changes: Any) -> Target:

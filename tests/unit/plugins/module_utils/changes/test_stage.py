@@ -10,6 +10,7 @@ import time
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import stage as module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.stage import Stage, drop, load, save
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
 
@@ -32,7 +33,7 @@ def boot(tmp_path, monkeypatch):
 def staged():
     stage = Stage()
     stage.config = dict(CONFIG)
-    stage.put({"step": "subid", "key": "dockremap", "start": 100000})
+    stage.put(steps.subid_range("dockremap", 100000, 65536, ["uid"]), "userns_remap")
     stage.restart_for("the mapping changes")
     stage.consents["stop"] = True
     stage.sockets["docker-tcp.socket"] = True
@@ -62,18 +63,23 @@ def test_staging_first_makes_a_state_directory_that_changes_accept(store):
 
 def test_a_step_takes_the_place_of_the_same_one():
     stage = Stage()
-    for step in (
-        {"step": "subid", "key": "a", "start": 1},
-        {"step": "account", "key": "a"},
-        {"step": "subid", "key": "b", "start": 2},
-        {"step": "subid", "key": "a", "start": 3},
-    ):
-        stage.put(step)
-    assert [(step["step"], step["key"], step.get("start")) for step in stage.steps] == [
-        ("subid", "a", 3),
-        ("account", "a", None),
-        ("subid", "b", 2),
+    planned = [
+        steps.permissions("/a", 0o700),
+        steps.enablement("/a", True),
+        steps.permissions("/b", 0o755),
+        steps.permissions("/a", 0o755),
     ]
+    for step in planned:
+        stage.put(step, "daemon_tls")
+    assert stage.steps == [planned[3], planned[1], planned[2]]
+
+
+def test_steps_of_one_module_are_forgotten():
+    stage = Stage()
+    stage.put(steps.account("dockremap"), "userns_remap")
+    stage.put(steps.permissions("/a", 0o700), "daemon_tls")
+    stage.forget("daemon_tls")
+    assert stage.steps == [steps.account("dockremap")]
 
 
 def test_a_reason_is_given_once():
@@ -137,7 +143,7 @@ def test_an_engines_name_is_no_path(store):
 
 def test_a_stage_of_another_schema_is_none(store, monkeypatch):
     save(store, "system", staged())
-    monkeypatch.setattr(module, "SCHEMA", 2)
+    monkeypatch.setattr(module, "SCHEMA", 3)
     assert not load(store, "system", CONFIG["base"])
 
 

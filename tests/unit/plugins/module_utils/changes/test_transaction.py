@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pwd
 import shutil
 import stat
 import struct
@@ -13,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import transaction as module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    atomic,
+    file_changes,
+    kinds,
+    permission_changes,
+    steps,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.file_changes import foreign_changes
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.kinds import undo
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
     COMMITTED,
@@ -31,6 +40,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import limit
 from tests.unit.plugins.module_utils.changes import faults
 
 OWN = (os.geteuid(), os.getegid())
+ME = Account(pwd.getpwuid(OWN[0]).pw_name, *OWN)
+SOMEBODY = Account("somebody", 1234, 2345)
 FRESH = atomic.Image(0o640, *OWN, {})
 needs_root = pytest.mark.skipif(OWN[0] != 0, reason="needs root")
 
@@ -93,6 +104,19 @@ def picture(folder):
     return found
 
 
+def write(transaction, path, content):
+    """As a file of the account that runs the tests."""
+    file_changes.write(transaction, ME, path, content, FRESH)
+
+
+def remove(transaction, path):
+    file_changes.remove(transaction, ME, path)
+
+
+def give(transaction, path, wanted, keep_acl, account=None, inode=None):
+    permission_changes.give(transaction, account or ME, path, wanted, keep_acl, inode)
+
+
 def begin(store, **about):
     return Transaction.begin(store, {"engine": "system", **about})
 
@@ -100,23 +124,23 @@ def begin(store, **about):
 def change(store, etc):
     """A transaction with entries of all kinds that need no account, not committed."""
     transaction = begin(store)
-    transaction.set_permissions(str(etc / "open.conf"), *OWN, 0o644, acl=False)
-    transaction.set_permissions(str(etc / "wide"), *OWN, 0o755, acl=False)
-    transaction.write_file(str(etc / "daemon.json"), b"first", FRESH, OWN)
-    transaction.write_file(str(etc / "deep" / "er" / "new.conf"), b"new", FRESH, OWN)
+    give(transaction, str(etc / "open.conf"), (*OWN, 0o644), False)
+    give(transaction, str(etc / "wide"), (*OWN, 0o755), False)
+    write(transaction, str(etc / "daemon.json"), b"first")
+    write(transaction, str(etc / "deep" / "er" / "new.conf"), b"new")
     transaction.note("restart", unit="docker.service")
-    transaction.remove_file(str(etc / "old.conf"))
-    transaction.write_file(str(etc / "link.json"), b"behind the link", FRESH, OWN)
-    transaction.write_file(str(etc / "daemon.json"), b"second", FRESH, OWN)
-    transaction.write_file(str(etc / "open.conf"), b"of a new inode", FRESH, OWN)
+    remove(transaction, str(etc / "old.conf"))
+    write(transaction, str(etc / "link.json"), b"behind the link")
+    write(transaction, str(etc / "daemon.json"), b"second")
+    write(transaction, str(etc / "open.conf"), b"of a new inode")
     return transaction
 
 
 def resolve(store):
     """What the next run does first; the sentences about what was left."""
     left = []
-    for transaction in unfinished(store):
-        left += Transaction(transaction.folder).undo()
+    for transaction in unfinished(store)[0]:
+        left += undo(Transaction(transaction.folder))
         transaction = Transaction(transaction.folder)
         transaction.closed()
         assert Transaction(transaction.folder).state == ROLLED_BACK
@@ -128,14 +152,14 @@ def resolve(store):
 
 def test_a_file_keeps_owner_mode_and_attributes(store, etc):
     before = look(etc / "daemon.json")[1]
-    begin(store).write_file(str(etc / "daemon.json"), b"new", FRESH, OWN)
+    write(begin(store), str(etc / "daemon.json"), b"new")
     content, after = look(etc / "daemon.json")
     assert content == b"new"
     assert after._replace(times_ns=None) == before._replace(times_ns=None)
 
 
 def test_a_link_stays_and_its_target_is_edited(store, etc):
-    begin(store).write_file(str(etc / "link.json"), b"new", FRESH, OWN)
+    write(begin(store), str(etc / "link.json"), b"new")
     assert (etc / "link.json").readlink() == Path("linked")
     assert (etc / "linked").read_bytes() == b"new"
 
@@ -145,30 +169,30 @@ def test_a_missing_file_and_its_directories(store, etc):
     former = os.umask(0o077)
     try:
         transaction = begin(store)
-        transaction.write_file(str(etc / "a" / "b" / "new"), b"new", FRESH, OWN)
+        write(transaction, str(etc / "a" / "b" / "new"), b"new")
     finally:
         os.umask(former)
     assert (etc / "a" / "b" / "new").read_bytes() == b"new"
     modes = [stat.S_IMODE((etc / name).stat().st_mode) for name in ("a", "a/b", "a/b/new")]
     assert modes == [0o755, 0o755, 0o640]
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
 def test_a_directory_that_others_used_meanwhile_stays(store, etc):
     transaction = begin(store)
-    transaction.write_file(str(etc / "a" / "new"), b"new", FRESH, OWN)
+    write(transaction, str(etc / "a" / "new"), b"new")
     (etc / "a" / "foreign").write_text("")
-    assert transaction.undo() == [f"{etc}/a stays: Directory not empty"]
+    assert undo(transaction) == [f"{etc}/a stays: Directory not empty"]
     assert [path.name for path in (etc / "a").iterdir()] == ["foreign"]
 
 
 def test_a_directory_that_cannot_be_made(store, etc):
     transaction = begin(store)
-    with pytest.raises(atomic.Unwritable, match=f"{etc}/daemon.json cannot be made"):
-        transaction.write_file(str(etc / "daemon.json" / "below" / "new"), b"new", FRESH, OWN)
+    with pytest.raises(atomic.Unwritable, match="below: Not a directory"):
+        write(transaction, str(etc / "daemon.json" / "below" / "new"), b"new")
     before = picture(etc)
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
@@ -178,39 +202,44 @@ def test_undo_restores_everything_and_twice_is_harmless(store, etc):
     assert picture(etc) != before
     transaction = Transaction(transaction.folder)
     assert transaction.state == OPEN
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert picture(etc) == before
-    assert transaction.undo() == []
-    assert Transaction(transaction.folder).undo() == []
+    assert undo(transaction) == []
+    assert undo(Transaction(transaction.folder)) == []
     assert picture(etc) == before
 
 
 def test_undo_of_what_was_undone_does_not_touch_what_came_after(store, etc):
     transaction = change(store, etc)
-    transaction.undo()
+    undo(transaction)
     (etc / "daemon.json").write_bytes(b"second")
-    Transaction(transaction.folder).undo()
+    undo(Transaction(transaction.folder))
     assert (etc / "daemon.json").read_bytes() == b"second"
 
 
 def test_what_is_written_while_undoing_is_undone_too(store, etc):
     before = picture(etc)
     transaction = change(store, etc)
-    transaction.undo()
-    transaction.write_file(str(etc / "daemon.json"), b"for the start alone", FRESH, OWN)
+    undo(transaction)
+    write(transaction, str(etc / "daemon.json"), b"for the start alone")
     (etc / "old.conf").write_bytes(b"of others")
-    assert Transaction(transaction.folder).undo() == []
+    assert undo(Transaction(transaction.folder)) == []
     assert (etc / "old.conf").read_bytes() == b"of others"
     assert look(etc / "daemon.json")[0] == before["daemon.json"][-2]
 
 
 def test_it_undoes_in_reverse_order(store, monkeypatch):
     seen = []
-    monkeypatch.setitem(module._UNDO, "trace", lambda entry, folder: seen.append(entry["number"]))
+
+    def trace(entry, transaction):
+        seen.append(entry.data["number"])
+        return []
+
+    monkeypatch.setitem(kinds.KINDS, "trace", kinds.Kind(None, None, None, trace, None))
     transaction = begin(store)
     for number in range(3):
         transaction.note("trace", number=number)
-    transaction.undo()
+    undo(transaction)
     assert seen == [2, 1, 0]
 
 
@@ -218,20 +247,20 @@ def test_the_first_before_image_is_what_counts(store, etc):
     before = picture(etc)
     transaction = begin(store)
     for content in (b"first", b"second", b"first"):
-        transaction.write_file(str(etc / "daemon.json"), content, FRESH, OWN)
+        write(transaction, str(etc / "daemon.json"), content)
     assert len(transaction.notes("file")) == 1
-    transaction.undo()
+    undo(transaction)
     assert picture(etc) == before
 
 
 def test_a_file_that_was_made_and_removed_again(store, etc):
     before = picture(etc)
     transaction = begin(store)
-    transaction.write_file(str(etc / "new"), b"new", FRESH, OWN)
-    transaction.remove_file(str(etc / "new"))
-    transaction.remove_file(str(etc / "never"))
-    assert transaction.foreign_changes() == []
-    assert transaction.undo() == []
+    write(transaction, str(etc / "new"), b"new")
+    remove(transaction, str(etc / "new"))
+    remove(transaction, str(etc / "never"))
+    assert foreign_changes(transaction) == []
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
@@ -241,76 +270,92 @@ def test_what_others_changed_since_is_left_and_told(store, etc, change_of_others
     transaction.commit()
     path = etc / "daemon.json"
     path.unlink() if change_of_others is None else path.write_bytes(change_of_others)
-    assert transaction.foreign_changes() == [str(path)]
-    assert transaction.undo() == [f"{path} was changed by somebody else since, and is left as it is"]
+    assert foreign_changes(transaction) == [str(path)]
+    assert undo(transaction) == [f"{path} was changed by somebody else since, and is left as it is"]
     assert (path.read_bytes() if path.exists() else None) == change_of_others
     assert (etc / "linked").read_bytes() == b"linked as it was\n"
-    assert Transaction(transaction.folder).undo() == [
+    assert undo(Transaction(transaction.folder)) == [
         f"{path} was changed by somebody else since, and is left as it is"
     ]
 
 
 def test_the_content_of_before(store, etc):
     transaction = change(store, etc)
-    images = {entry["path"]: transaction.before(entry) for entry in transaction.notes("file")}
+    images = {entry.key: transaction.image(entry) for entry in transaction.notes("file")}
     assert images[str(etc / "daemon.json")] == b"daemon.json as it was\n"
     assert images[str(etc / "deep" / "er" / "new.conf")] is None
 
 
-def test_one_that_cannot_be_undone_does_not_keep_the_others(store, etc):
+@pytest.mark.parametrize(
+    "failure",
+    [atomic.Unwritable("it cannot be read"), RecursionError("too deep")],
+    ids=["told", "not thought of"],
+)
+def test_one_that_cannot_be_undone_does_not_keep_the_others(store, etc, monkeypatch, failure):
+    """S10: whatever the exception is."""
     before = picture(etc)
+    transaction = change(store, etc)
+    real = atomic.look
+
+    def fail(path):
+        if atomic.shown(path) == str(etc / "linked"):
+            raise failure
+        return real(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(atomic, "look", fail)
+        with pytest.raises(atomic.Unwritable, match=r"cannot be read|RecursionError: too deep"):
+            undo(transaction)
+    assert {name for name in before if picture(etc)[name] != before[name]} == {"linked"}
+    assert [found.id for found in unfinished(store)[0]] == [transaction.id]
+    assert undo(Transaction(transaction.folder)) == []
+    assert picture(etc) == before
+
+
+def test_what_others_have_put_in_the_place_of_a_file_is_left(store, etc):
     transaction = change(store, etc)
     (etc / "linked").unlink()
     (etc / "linked").mkdir()
-    with pytest.raises(atomic.Unwritable, match=f"{etc}/linked is no regular file"):
-        transaction.undo()
-    (etc / "linked").rmdir()
-    others = {name: facts for name, facts in before.items() if name != "linked"}
-    assert picture(etc) == others
-    assert [found.id for found in unfinished(store)] == [transaction.id]
-    # As it was after the change.
-    (etc / "linked").write_bytes(b"behind the link")
-    assert Transaction(transaction.folder).undo() == []
-    assert picture(etc) == before
+    assert undo(transaction) == [f"{etc}/linked was changed by somebody else since, and is left as it is"]
 
 
 @needs_root
 def test_permissions_and_access_lists(store, etc):
     before = picture(etc)
     transaction = begin(store)
-    transaction.set_permissions(str(etc / "open.conf"), 0, 0, 0o640, acl=False)
+    give(transaction, str(etc / "open.conf"), (0, 0, 0o640), False)
     seen = (etc / "open.conf").stat()
     assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (0, 0, 0o640)
     assert os.listxattr(etc / "open.conf") == []
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
 @needs_root
 def test_an_access_list_that_is_not_too_wide_stays(store, etc):
     transaction = begin(store)
-    transaction.set_permissions(str(etc / "open.conf"), 0, 0, 0o660, acl=True)
+    give(transaction, str(etc / "open.conf"), (0, 0, 0o660), True)
     assert os.listxattr(etc / "open.conf") == ["system.posix_acl_access"]
 
 
 def test_no_link_is_followed(store, etc):
     with pytest.raises(atomic.Unwritable, match="symbolic link"):
-        begin(store).set_permissions(str(etc / "link.json"), *OWN, 0o600, acl=False)
+        give(begin(store), str(etc / "link.json"), (*OWN, 0o600), False)
     with pytest.raises(atomic.Unwritable, match="none: No such file"):
-        begin(store).set_permissions(str(etc / "none"), *OWN, 0o600, acl=False)
+        give(begin(store), str(etc / "none"), (*OWN, 0o600), False)
 
 
 def test_no_link_on_the_way_is_followed(store, etc, tmp_path):
     (tmp_path / "way").symlink_to("etc")
     with pytest.raises(atomic.Unwritable, match="Not a directory"):
-        begin(store).set_permissions(str(tmp_path / "way" / "open.conf"), *OWN, 0o600, acl=False)
+        give(begin(store), str(tmp_path / "way" / "open.conf"), (*OWN, 0o600), False)
 
 
 def test_another_file_than_the_one_that_was_looked_at_is_left(store, etc):
     before = picture(etc)
     transaction = begin(store)
     with pytest.raises(atomic.Unwritable, match="replaced by somebody else just now"):
-        transaction.set_permissions(str(etc / "open.conf"), *OWN, 0o600, acl=False, inode=1)
+        give(transaction, str(etc / "open.conf"), (*OWN, 0o600), False, inode=1)
     assert transaction.entries == []
     assert picture(etc) == before
 
@@ -325,8 +370,8 @@ def test_permissions_that_cannot_be_changed_need_no_undoing(store, etc, monkeypa
     for owner, name in ((os, "chown"), (os, "setxattr"), (os, "removexattr"), (Path, "chmod")):
         monkeypatch.setattr(owner, name, refuse)
     with pytest.raises(atomic.Unwritable, match="Read-only file system; it keeps its owner and mode"):
-        transaction.set_permissions(str(etc / "open.conf"), *OWN, 0o600, acl=False)
-    assert transaction.undo() == []
+        give(transaction, str(etc / "open.conf"), (*OWN, 0o600), False)
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
@@ -336,23 +381,23 @@ def test_permissions_with_the_rights_of_an_ordinary_user(store, etc):
         folder.chmod(0o755)
     before = picture(etc)
     transaction = begin(store)
-    transaction.set_permissions(str(etc / "open.conf"), 1234, 2345, 0o600, False, owner=(1234, 2345))
+    give(transaction, str(etc / "open.conf"), (1234, 2345, 0o600), False, account=SOMEBODY)
     assert stat.S_IMODE((etc / "open.conf").stat().st_mode) == 0o600
     with pytest.raises(atomic.Unwritable, match="Operation not permitted"):
-        transaction.set_permissions(str(etc / "linked"), *OWN, 0o600, False, owner=(1234, 2345))
+        give(transaction, str(etc / "linked"), (*OWN, 0o600), False, account=SOMEBODY)
     with pytest.raises(atomic.Unwritable, match="Operation not permitted"):
-        transaction.set_permissions(str(etc / "open.conf"), 0, 0, 0o600, False, owner=(1234, 2345))
-    assert transaction.undo() == []
+        give(transaction, str(etc / "open.conf"), (0, 0, 0o600), False, account=SOMEBODY)
+    assert undo(transaction) == []
     assert picture(etc) == before
 
 
 def test_permissions_of_a_file_that_was_replaced(store, etc):
     file = etc / "open.conf"
     transaction = begin(store)
-    transaction.set_permissions(str(file), *OWN, 0o644, acl=False)
+    give(transaction, str(file), (*OWN, 0o644), False)
     # As our own writing does it: the same owner and mode.
     atomic.replace(str(file), b"new", FRESH._replace(mode=0o644))
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert stat.S_IMODE(file.stat().st_mode) in (0o666, 0o660)
 
 
@@ -362,7 +407,7 @@ def test_permissions_of_a_foreign_file_are_left(store, etc, how):
     transaction = begin(store)
     (etc / "foreign").write_text("")
     (etc / "foreign").chmod(0o644)
-    transaction.set_permissions(str(file), *OWN, 0o644, acl=False)
+    give(transaction, str(file), (*OWN, 0o644), False)
     file.unlink()
     if how == "mode":
         file.write_text("")
@@ -370,7 +415,7 @@ def test_permissions_of_a_foreign_file_are_left(store, etc, how):
     elif how == "linked":
         file.hardlink_to(etc / "foreign")
     modes = {path.name: path.stat().st_mode for path in etc.iterdir()}
-    assert len(transaction.undo()) == 1
+    assert len(undo(transaction)) == 1
     assert {path.name: path.stat().st_mode for path in etc.iterdir()} == modes
 
 
@@ -395,9 +440,9 @@ def test_an_account(store, monkeypatch):
     accounts = Accounts()
     monkeypatch.setattr(limits, "run", accounts.run)
     transaction = begin(store)
-    transaction.create_account("dockremap")
+    kinds.perform(steps.account("dockremap"), transaction)
     assert accounts.names == {"dockremap"}
-    assert transaction.undo() == []
+    assert undo(transaction) == []
     assert accounts.names == set()
 
 
@@ -406,8 +451,8 @@ def test_an_account_that_is_there_is_neither_made_nor_deleted(store, monkeypatch
     monkeypatch.setattr(limits, "run", accounts.run)
     transaction = begin(store)
     with pytest.raises(atomic.Unwritable, match=r"account dockremap .* is there already"):
-        transaction.create_account("dockremap")
-    assert transaction.undo() == []
+        kinds.perform(steps.account("dockremap"), transaction)
+    assert undo(transaction) == []
     assert accounts.names == {"dockremap"}
 
 
@@ -416,13 +461,13 @@ def test_an_account_that_cannot_be_made_or_deleted(store, monkeypatch):
     monkeypatch.setattr(limits, "run", accounts.run)
     transaction = begin(store)
     with pytest.raises(atomic.Unwritable, match="useradd: useradd: no"):
-        transaction.create_account("dockremap")
-    assert transaction.undo() == []
+        kinds.perform(steps.account("dockremap"), transaction)
+    assert undo(transaction) == []
     accounts = Accounts(failing=("userdel",))
     monkeypatch.setattr(limits, "run", accounts.run)
     transaction = begin(store)
-    transaction.create_account("dockremap")
-    assert transaction.undo() == ["account dockremap stays: userdel: userdel: no"]
+    kinds.perform(steps.account("dockremap"), transaction)
+    assert undo(transaction) == ["account dockremap stays: userdel: userdel: no"]
 
 
 def test_which_is_the_last_one(store):
@@ -434,13 +479,13 @@ def test_which_is_the_last_one(store):
     assert [last(store, name).id for name in ("system", "rootless:alice")] == [made[1].id, other.id]
     assert last(store, "system").manifest["changed"] is True
     assert last(store, "files") is None
-    assert [found.id for found in unfinished(store)] == [made[3].id]
+    assert [found.id for found in unfinished(store)[0]] == [made[3].id]
     assert Transaction(made[1].folder).state == COMMITTED
 
 
 def test_those_left_open_come_newest_first(store):
     made = [begin(store) for _unused in range(3)]
-    assert [found.id for found in unfinished(store)] == [each.id for each in reversed(made)]
+    assert [found.id for found in unfinished(store)[0]] == [each.id for each in reversed(made)]
 
 
 def test_ten_are_kept_and_open_ones_always(store):
@@ -458,9 +503,9 @@ def test_ten_are_kept_and_open_ones_always(store):
 def test_what_a_killed_replacement_left_is_swept(store, etc):
     before = picture(etc)
     transaction = begin(store)
-    transaction.write_file(str(etc / "daemon.json"), b"new", FRESH, OWN)
+    write(transaction, str(etc / "daemon.json"), b"new")
     (etc / ".daemon.json.abcd.bulwark").write_text("half")
-    transaction.undo()
+    undo(transaction)
     assert picture(etc) == before
 
 

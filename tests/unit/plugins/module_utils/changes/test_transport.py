@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import command_line, steps, transport
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transport import (
     DROP_IN,
     NONE,
@@ -289,7 +290,7 @@ def test_what_is_not_so_yet(tmp_path):
     there, text = way(tmp_path, "dockerd -H fd://"), unit_text(tmp_path)
     has_it = {**VENDORS, UNIT: socket("192.0.2.1:2376")}
     assert list(transport.changes(there, VENDORS, {})) == [
-        steps.file(UNIT_FILE, text),
+        steps.file(ROOT, UNIT_FILE, text),
         steps.enablement(UNIT, True),
     ]
     assert transport.moving(there, VENDORS, {}) == {UNIT: True}
@@ -299,7 +300,7 @@ def test_what_is_not_so_yet(tmp_path):
     gone = way(tmp_path, "dockerd -H fd://", "none", units=has_it)
     assert list(transport.changes(gone, has_it, {UNIT_FILE: text})) == [
         steps.enablement(UNIT, False),
-        steps.file(UNIT_FILE, None),
+        steps.file(ROOT, UNIT_FILE, None),
     ]
     assert transport.moving(gone, has_it, {UNIT_FILE: text}) == {UNIT: False}
     gone = way(tmp_path, "dockerd -H fd://", "none")
@@ -312,8 +313,8 @@ def test_from_the_drop_in_to_the_unit_and_never_both(tmp_path):
     texts = {OURS: former.files[OURS]}
     wanted = way(tmp_path, "dockerd -H fd://")
     assert list(transport.changes(wanted, VENDORS, texts)) == [
-        steps.file(OURS, None),
-        steps.file(UNIT_FILE, text),
+        steps.file(ROOT, OURS, None),
+        steps.file(ROOT, UNIT_FILE, text),
         steps.enablement(UNIT, True),
     ]
 

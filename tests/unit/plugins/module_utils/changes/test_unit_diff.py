@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import steps, unit_diff
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
 
 
 def test_files_that_come_change_and_go(tmp_path):
@@ -15,9 +16,9 @@ def test_files_that_come_change_and_go(tmp_path):
         [
             steps.install("/etc/docker/tls/key.pem", "/srv/key.pem", b"PRIVATE KEY", 0o400),
             steps.permissions("/etc/docker/tls", 0o755),
-            steps.file(str(changed), "[Socket]\nListenStream=192.0.2.1:2376\n"),
-            steps.file(str(gone), None),
-            steps.file(str(new), "[Unit]\n"),
+            steps.file(ROOT, str(changed), "[Socket]\nListenStream=192.0.2.1:2376\n"),
+            steps.file(ROOT, str(gone), None),
+            steps.file(ROOT, str(new), "[Unit]\n"),
             steps.enablement("docker-tcp.socket", True),
         ]
     )

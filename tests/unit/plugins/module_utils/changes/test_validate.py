@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import validate
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_line import (
@@ -12,9 +14,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.command_lin
     Word,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 from tests.unit.plugins.module_utils.probes.laying import program
 
+OWN = Owner(os.geteuid(), os.getegid())
 CONTENT = b'{"debug": true}'
 CONFIG = "/etc/docker/daemon.json"
 UNABLE = "unable to configure the Docker daemon with file"
@@ -42,7 +46,7 @@ def answer(line, status=1):
 
 def test_it_runs_with_the_flags_of_the_unit_and_the_content(dockerd, tmp_path):
     command = dockerd("echo configuration OK >&2", "-H fd:// --config-file=/etc/other -- stray")
-    assert validate.validate(command, CONTENT, "26.1.5") is None
+    assert validate.validate(command, OWN, CONTENT, "26.1.5") is None
     words = (tmp_path / "arguments").read_text().split()
     assert words[:3] == ["-H", "fd://", "--config-file=/etc/other"]
     assert words[3].startswith("--config-file=/proc/self/fd/")
@@ -68,17 +72,17 @@ def test_it_runs_with_the_flags_of_the_unit_and_the_content(dockerd, tmp_path):
     ],
 )
 def test_14_15_what_dockerd_says(dockerd, line, message):
-    assert validate.validate(dockerd(answer(line)), CONTENT, "26.1.5") == message
+    assert validate.validate(dockerd(answer(line)), OWN, CONTENT, "26.1.5") == message
 
 
 @pytest.mark.parametrize("version", ["20.10.24+dfsg1", None])
 def test_engines_without_the_flag(dockerd, version):
     old = dockerd(answer("Status: unknown flag: --validate\nSee 'dockerd --help'., Code: 125", 125))
-    assert validate.validate(old, b"no JSON", version) is None
+    assert validate.validate(old, OWN, b"no JSON", version) is None
 
 
 def test_engines_before_23_are_not_asked(dockerd, tmp_path):
-    assert validate.validate(dockerd("exit 1"), CONTENT, "20.10.24+dfsg1") is None
+    assert validate.validate(dockerd("exit 1"), OWN, CONTENT, "20.10.24+dfsg1") is None
     assert not (tmp_path / "arguments").exists()
 
 
@@ -93,24 +97,24 @@ def test_engines_before_23_are_not_asked(dockerd, tmp_path):
     ],
 )
 def test_it_makes_no_account(dockerd, tmp_path, content, seen):
-    validate.validate(dockerd("exit 0"), content, "26.1.5")
+    validate.validate(dockerd("exit 0"), OWN, content, "26.1.5")
     assert (tmp_path / "content").read_bytes() == seen
 
 
 def test_ids_that_are_staged_are_not_missed(dockerd, tmp_path):
-    validate.validate(dockerd("exit 0"), b'{"userns-remap": "mapper"}', "26.1.5", ids_to_come=True)
+    validate.validate(dockerd("exit 0"), OWN, b'{"userns-remap": "mapper"}', "26.1.5", ids_to_come=True)
     assert (tmp_path / "content").read_bytes() == b'{"userns-remap": "root"}'
 
 
 def test_it_makes_no_account_for_a_flag_either(dockerd, tmp_path):
-    validate.validate(dockerd("exit 0", "--userns-remap default"), CONTENT, "26.1.5")
+    validate.validate(dockerd("exit 0", "--userns-remap default"), OWN, CONTENT, "26.1.5")
     assert "--userns-remap=root --config-file" in (tmp_path / "arguments").read_text()
 
 
 def test_a_dockerd_that_hangs(dockerd, monkeypatch):
     monkeypatch.setattr(validate, "TIME_LIMIT", 0.2)
     with pytest.raises(Unreadable, match="did not end"):
-        validate.validate(dockerd("exec sleep 30"), CONTENT, "26.1.5")
+        validate.validate(dockerd("exec sleep 30"), OWN, CONTENT, "26.1.5")
 
 
 @pytest.mark.parametrize(
@@ -124,9 +128,9 @@ def test_a_dockerd_that_hangs(dockerd, monkeypatch):
 )
 def test_version(tmp_path, line, version):
     program(tmp_path, "dockerd", f"echo '{line}'")
-    assert validate.version(CommandLine((Word(str(tmp_path / "dockerd"), Source("unit")),))) == version
+    assert validate.version(CommandLine((Word(str(tmp_path / "dockerd"), Source("unit")),)), OWN) == version
 
 
 def test_a_program_that_is_not_there():
     with pytest.raises(Unreadable, match="not installed"):
-        validate.version(CommandLine((Word("/nonexistent/dockerd", Source("unit")),)))
+        validate.version(CommandLine((Word("/nonexistent/dockerd", Source("unit")),)), OWN)

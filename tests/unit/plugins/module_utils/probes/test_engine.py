@@ -32,6 +32,7 @@ def known(path: str, **changes: Any) -> dict[str, Any]:
         "name": "system",
         "user": None,
         "uid": 0,
+        "owner": [os.geteuid(), os.getegid()],
         "socket": path,
         "state": "running",
         "error": None,

@@ -18,9 +18,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api i
     Silent,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 from tests.unit.plugins.module_utils.probes.engine_server import Engine, Talk, head, listening, request_of
 
+OWN = Owner(os.geteuid(), os.getegid())
 LIMIT = 0.3
 # Twice the limit, and room for a busy machine.
 IN_TIME = 2 * LIMIT + 2
@@ -44,7 +46,7 @@ def is_mute(connection: socket.socket) -> None:
 def test_one_connection_serves_all_calls() -> None:
     engine = Engine({"/a": {"x": 1}, "/b": [2]})
     with listening(engine) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, OWN)
         assert [api.get("/a"), api.get("/b"), api.get("/a")] == [{"x": 1}, [2], {"x": 1}]
         api.close()
     assert engine.connections == 1
@@ -53,12 +55,12 @@ def test_one_connection_serves_all_calls() -> None:
 def test_chunked_answers() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n3\r\n 2]\r\n0\r\n\r\n"
     with listening(sends(chunked)) as path:
-        assert EngineApi(path, LIMIT).get("/x") == [1, 2]
+        assert EngineApi(path, LIMIT, OWN).get("/x") == [1, 2]
 
 
 def test_call_after_the_engine_ended_the_connection() -> None:
     with listening(sends(head(200, 2) + b"[]")) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, OWN)
         assert [api.get("/x"), api.get("/x")] == [[], []]
 
 
@@ -70,7 +72,7 @@ def test_call_goes_on_after_one_that_hung() -> None:
             connection.sendall(head(200, 2) + b"[]")
 
     with listening(slow_path_hangs) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, OWN)
         with pytest.raises(Silent):
             api.get("/slow")
         assert api.get("/quick") == []
@@ -113,7 +115,7 @@ def test_call_goes_on_after_one_that_hung() -> None:
 )
 def test_answers_that_are_none(talk: Talk, kind: type[Unreadable], words: str) -> None:
     with listening(talk) as path, pytest.raises(kind) as caught:
-        EngineApi(path, LIMIT).get("/x")
+        EngineApi(path, LIMIT, OWN).get("/x")
     assert words in str(caught.value)
     assert path in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -140,14 +142,14 @@ def test_huge_answers_are_not_read_to_their_end(answer: bytes, monkeypatch: pyte
             sent.append(1)
 
     with listening(talk) as path, pytest.raises(Unreadable, match="more than the 1048576 bytes"):
-        EngineApi(path, 5).get("/x")
+        EngineApi(path, 5, OWN).get("/x")
     assert len(sent) < 64
 
 
 def test_all_answers_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_api, "TOTAL_SIZE_LIMIT", 100)
     with listening(Engine({"/x": "x" * 40})) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, OWN)
         assert [api.get("/x"), api.get("/x")] == ["x" * 40] * 2
         with pytest.raises(Unreadable, match="more than the 16 bytes"):
             api.get("/x")
@@ -169,7 +171,7 @@ def test_all_answers_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
 def test_time_limit(talk: Talk) -> None:
     begun = time.monotonic()
     with listening(talk) as path, pytest.raises(Silent, match="does not answer in time") as caught:
-        EngineApi(path, LIMIT).get("/x")
+        EngineApi(path, LIMIT, OWN).get("/x")
     assert caught.value.state == "unresponsive"
     assert LIMIT <= time.monotonic() - begun < IN_TIME
 
@@ -190,7 +192,7 @@ def test_time_limit_where_nobody_accepts_and_the_backlog_is_full(tmp_path: Path)
                 break
         begun = time.monotonic()
         with pytest.raises(Silent) as caught:
-            EngineApi(path, LIMIT).get("/x")
+            EngineApi(path, LIMIT, OWN).get("/x")
         assert caught.value.state == "unresponsive"
         assert LIMIT <= time.monotonic() - begun < IN_TIME
         for client in waiting:
@@ -199,7 +201,7 @@ def test_time_limit_where_nobody_accepts_and_the_backlog_is_full(tmp_path: Path)
 
 def test_all_calls_together_have_a_limit() -> None:
     with listening(is_mute) as path:
-        api = EngineApi(path, 0.02)
+        api = EngineApi(path, 0.02, OWN)
         begun = time.monotonic()
         for _unused in range(500):
             with pytest.raises(Silent):
@@ -227,7 +229,7 @@ def _file(path: Path) -> None:
 def test_engine_that_is_not_there(lay: Callable[[Path], None], words: str, tmp_path: Path) -> None:
     lay(tmp_path / "s")
     with pytest.raises(Silent, match=words) as caught:
-        EngineApi(str(tmp_path / "s"), LIMIT).get("/x")
+        EngineApi(str(tmp_path / "s"), LIMIT, OWN).get("/x")
     assert caught.value.state == "stopped"
 
 
@@ -240,7 +242,7 @@ def test_without_permission(tmp_path: Path) -> None:
     if child == 0:
         os.setresuid(65534, 65534, 65534)
         try:
-            EngineApi(str(tmp_path / "s"), LIMIT).get("/x")
+            EngineApi(str(tmp_path / "s"), LIMIT, OWN).get("/x")
         except Silent as problem:
             os.write(writer, f"{problem.state}: {problem}".encode())
         os._exit(0)

@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.swarm import swarm
 
 from tests.unit.plugins.module_utils.probes.engine_server import Engine, listening, recorded
+
+OWN = Owner(os.geteuid(), os.getegid())
 
 MANAGER = "26.1.5"
 
@@ -21,7 +25,7 @@ def ask(answers: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """(what is found, the paths that were asked for)."""
     engine = Engine(answers)
     with listening(engine) as path:
-        api = EngineApi(path, 5)
+        api = EngineApi(path, 5, OWN)
         found = swarm(answers["/info"], api)
         api.close()
     return found, engine.asked

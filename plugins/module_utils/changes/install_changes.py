@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of root's that are copied from where they were uploaded: certificates and keys."""
+
+from __future__ import annotations
+
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    atomic,
+    file_changes,
+    permission_changes,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import ROOT
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.location import located
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Step
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place
+
+INSTALL = "install"
+
+
+def perform(step: Step, transaction: Transaction) -> list[str]:
+    """The file holds what its source holds, if that is what was looked at when the step was planned."""
+    found = content(step.value["source"])
+    if found is None or atomic.digest(found) != step.value["digest"]:
+        raise atomic.Unwritable(f"{step.value['source']} was changed since it was looked at; run it again")
+    # Before the content: a key must not be readable for a moment.
+    if content(step.key) is not None:
+        permission_changes.perform(
+            Step(permission_changes.PERMISSIONS, step.key, step.account, step.value["mode"]), transaction
+        )
+    fresh = atomic.fresh(step.account.owner, step.value["mode"])
+    file_changes.write(transaction, step.account, step.key, found, fresh)
+    return []
+
+
+def holds(step: Step) -> bool:
+    """Whether the file holds that already."""
+    found = content(step.key)
+    return found is not None and atomic.digest(found) == step.value["digest"]
+
+
+def content(path: str) -> bytes | None:
+    """What a file of root's holds, None where there is none. Raises Unwritable."""
+    with located(Place(path, ROOT.owner)) as found:
+        seen = atomic.look(found.by_handle)
+    return seen[0] if seen else None

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs that died have left open: one that cannot be undone, or be understood, keeps no other from it (S10, F4)."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+    atomic,
+    carry_out,
+    file_changes,
+    kinds,
+    rollback,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Entry
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+    OPEN,
+    ROLLED_BACK,
+    Transaction,
+    last_committed,
+    prune,
+    unfinished,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+
+ME = Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
+LIMITS = Limits(1, 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    made = Store(str(tmp_path / "state"))
+    made.prepare()
+    return made
+
+
+def open_one(store: Store, tmp_path: Path, subject: str) -> tuple[Transaction, Path]:
+    """An open transaction that has written a file."""
+    path = tmp_path / subject.replace(":", "-")
+    path.write_text("as it was")
+    transaction = Transaction.begin(store, {"engine": subject})
+    file_changes.write(transaction, ME, str(path), b"changed", atomic.fresh(ME.owner))
+    return transaction, path
+
+
+def edit(transaction: Transaction, **changed: Any) -> None:
+    path = transaction.folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changed}))
+
+
+BROKEN = {
+    "schema": ({"schema": 99}, "written by another version of bulwark.docker (schema 99, not 2)"),
+    "no schema": ({"schema": None}, "written by another version"),
+    "state": ({"state": "half"}, "is damaged"),
+    "entries": ({"entries": {}}, "is damaged"),
+    "entry": ({"entries": ["x"]}, "is damaged: it holds 'x' where a record"),
+    "field": (
+        {"entries": [{"kind": 1, "key": "", "account": ["root", 0, 0], "data": {}, "undone": False}]},
+        "is damaged: kind of a record is '1'",
+    ),
+    "account": (
+        {"entries": [{"kind": "lock", "key": "", "account": ["root", -1, 0], "data": {}, "undone": False}]},
+        "is not an account with its ids",
+    ),
+    "no object": ("[]", "holds no object"),
+    "no JSON": ("{", "cannot be read"),
+    "deep": ("[" * 100_000, "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("changed", "words"), BROKEN.values(), ids=BROKEN)
+def test_f4_what_cannot_be_understood_is_left_alone(
+    store: Store, tmp_path: Path, changed: Any, words: str
+) -> None:
+    other, path = open_one(store, tmp_path, "system")
+    broken, left = open_one(store, tmp_path, "rootless:worker")
+    if isinstance(changed, str):
+        (broken.folder / "manifest.json").write_text(changed)
+    else:
+        edit(broken, **changed)
+    with pytest.raises(StateError, match=words.replace("(", r"\(").replace(")", r"\)")):
+        Transaction(broken.folder)
+    resolved = rollback.resolve(store, LIMITS)
+    assert [(each.transaction, each.trouble is None) for each in resolved] == [
+        (other.id, True),
+        (broken.id, False),
+    ]
+    assert words in str(resolved[1].trouble)
+    assert path.read_text() == "as it was"
+    # Whoever knows it better finds it as it was.
+    assert left.read_text() == "changed"
+    assert broken.folder.is_dir()
+    assert last_committed(store, "system") is None
+    prune(store)
+    assert broken.folder.is_dir()
+
+
+def test_f4_an_entry_of_an_unknown_kind_stops_the_undo(store: Store, tmp_path: Path) -> None:
+    transaction, path = open_one(store, tmp_path, "system")
+    transaction.journal(Entry("hologram", "x", ME))
+    with pytest.raises(
+        atomic.Unwritable, match=r"does not know \(hologram\): undo it with the version that made it"
+    ):
+        kinds.undo(transaction)
+    assert path.read_text() == "changed"
+    (resolved,) = rollback.resolve(store, LIMITS)
+    assert "hologram" in str(resolved.trouble)
+    assert Transaction(transaction.folder).state == OPEN
+
+
+def test_s10_one_that_cannot_be_undone_blocks_no_other(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, one = open_one(store, tmp_path, "system")
+    second, other = open_one(store, tmp_path, "rootless:worker")
+
+    row = kinds.KINDS["file"]
+
+    def fail(entry: Entry, transaction: Transaction) -> list[str]:
+        if transaction.id == second.id:
+            raise RecursionError("maximum recursion depth exceeded")
+        return file_changes.undo_file(entry, transaction)
+
+    with monkeypatch.context() as patched:
+        patched.setitem(kinds.KINDS, "file", row._replace(undo=fail))
+        resolved = rollback.resolve(store, LIMITS)
+    assert [(each.subject, each.trouble is None) for each in resolved] == [
+        ("rootless:worker", False),
+        ("system", True),
+    ]
+    assert "RecursionError" in str(resolved[0].trouble)
+    assert (one.read_text(), other.read_text()) == ("as it was", "changed")
+    assert [Transaction(each.folder).state for each in (first, second)] == [ROLLED_BACK, OPEN]
+    assert [each.subject for each in rollback.resolve(store, LIMITS)] == ["rootless:worker"]
+    assert other.read_text() == "as it was"
+
+
+def test_check_mode_tells_and_undoes_nothing(store: Store, tmp_path: Path) -> None:
+    transaction, path = open_one(store, tmp_path, "system")
+    assert carry_out.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
+    assert path.read_text() == "changed"
+    assert [each.id for each in unfinished(store)[0]] == [transaction.id]
