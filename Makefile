@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing of the caller's Ansible settings may change what is tested.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: audit test setup setup-dev docs lint sanity unit fuzz hosts browser molecule demo bench clean
+.PHONY: audit test setup setup-dev docs lint sanity unit fuzz faults hosts browser molecule demo bench clean
 
 audit: setup
 	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
@@ -62,6 +62,12 @@ unit: setup-dev
 FUZZ_SECONDS ?= 60
 fuzz: setup-dev
 	FUZZ_SECONDS=$(FUZZ_SECONDS) pytest -n 2 tests/fuzz
+
+# Forty kills of each workload at random times: half an hour or more.
+KILLS ?= 40
+faults: setup-dev
+	python -m tests.hosts.prepare
+	python -m tests.faults --kills $(KILLS)
 
 browser: setup-dev
 	pytest tests/browser

@@ -125,7 +125,7 @@ def _says(orders: tuple[str, str]) -> Says:
     def says(account: Account, key: str, value: Any) -> str:
         wanted = dict(zip(key.split(), value if isinstance(value, list) else [value]))
         parts = [
-            f"{order} {', '.join(_named(account, unit) for unit, each in wanted.items() if each == wish)}"
+            f"{order} {', '.join(named(account, unit) for unit, each in wanted.items() if each == wish)}"
             for wish, order in zip((True, False), orders)
             if wish in wanted.values()
         ]
@@ -134,7 +134,7 @@ def _says(orders: tuple[str, str]) -> Says:
     return says
 
 
-def _named(account: Account, unit: str) -> str:
+def named(account: Account, unit: str) -> str:
     """As people know it: a unit of an account's systemd bears the account's name."""
     return unit if account.is_root else f"{account.name}/{unit}"
 
@@ -372,7 +372,7 @@ def read(what: str, account: Account, key: str) -> Any:
     try:
         return SETTINGS[what].read(account, key)
     except (OSError, KeyError, Unreadable, ServiceError) as problem:
-        raise atomic.Unwritable(f"{what} of {_named(account, key)} cannot be read: {problem}") from problem
+        raise atomic.Unwritable(f"{what} of {named(account, key)} cannot be read: {problem}") from problem
 
 
 def write(what: str, account: Account, key: str, value: Any) -> Left:

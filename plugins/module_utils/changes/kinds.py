@@ -153,7 +153,13 @@ KINDS: dict[str, Kind] = {
         unit_changes.reverse_reread,
     ),
     # As an entry it notes that the engine was restarted.
-    "restart": Kind(never, unit_changes.perform_restart, lambda step: f"restart {step.key}", None, None),
+    "restart": Kind(
+        never,
+        unit_changes.perform_restart,
+        lambda step: f"restart {host_settings.named(step.account, step.key)}",
+        None,
+        None,
+    ),
     "sockets": _NOTE,
     "started": _NOTE,
     "subids": Kind(never, account_changes.perform_subids, _subids_action, None, None),

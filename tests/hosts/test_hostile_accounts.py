@@ -1,0 +1,299 @@
+# SPDX-FileCopyrightText: 2026 Bulwark contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An account that attacks the modules which run as root: by its programs, links, sockets and files.
+
+The numbers are those of the security review. What a test looks for is what root would have done; that the engine of the
+account still works, or is refused with a sentence, is the other half.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files
+
+from tests.hosts.auditing import run_module
+from tests.hosts.configuring import apply, changed, config
+from tests.hosts.host import Host
+from tests.hosts.test_rootless import (
+    CLIENT_JSON,
+    HOME,
+    LINGER,
+    OWN_JSON,
+    UNIT,
+    ask,
+    done,
+    exists,
+    names,
+    own,
+    own_container,
+    rootless_host,
+)
+
+__all__ = ["rootless_host"]
+
+pytestmark = pytest.mark.images("trixie")
+
+RECORD = "/var/lib/bulwark/rootless/worker.json"
+META = f"{HOME}/{rootless_files.CONTEXT_FILE}"
+# It starts the engine as the real one does, and tells who ran it.
+PROGRAM = f"""#!/bin/sh
+echo "$(id -u) $*" >> {HOME}/ran
+case " $* " in
+    *" --validate "*|*" --version "*) exec /usr/sbin/dockerd "$@" ;;
+    *) exec /usr/share/docker.io/contrib/dockerd-rootless.sh "$@" ;;
+esac
+"""
+# Puts a link in the place of a file and the file back, as often as it can, for as long as it is told.
+SWAP = """
+import os, sys, time
+path, target, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+with open(path) as stream:
+    content = stream.read()
+end = time.monotonic() + seconds
+while time.monotonic() < end:
+    os.symlink(target, path + ".link")
+    os.replace(path + ".link", path)
+    with open(path + ".file", "w") as stream:
+        stream.write(content)
+    os.replace(path + ".file", path)
+"""
+# Listens to a socket and takes no connection, so that there is no room in its backlog.
+FULL = """
+import os, socket, sys, time
+path, seconds = sys.argv[1], float(sys.argv[2])
+if os.path.lexists(path):
+    os.rename(path, path + ".aside")
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen(0)
+clients = []
+while True:
+    client = socket.socket(socket.AF_UNIX)
+    client.setblocking(False)
+    clients.append(client)
+    try:
+        client.connect(path)
+    except BlockingIOError:
+        break
+print("full", flush=True)
+time.sleep(seconds)
+os.unlink(path)
+if os.path.lexists(path + ".aside"):
+    os.rename(path + ".aside", path)
+"""
+
+
+@pytest.fixture
+def worker(rootless_host: Host) -> Iterator[Host]:
+    """A host with a rootless engine of worker's; nothing of the attack stays."""
+    done(ask(rootless_host))
+    yield rootless_host
+    rootless_host.run(
+        f"rm -rf {HOME}/bin {HOME}/ran {HOME}/real /var/tmp/w /etc/cron.d/pwn /etc/profile.d/pwn.sh /root/precious; "
+        f"chown -R worker:worker {HOME}; echo > /etc/default/docker; chmod 644 /etc/default/docker"
+    )
+
+
+def as_worker(host: Host, script: str, check: bool = True) -> Any:
+    environment = "export XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/worker; cd; "
+    return host.run(["sh", "-ec", environment + script], user="worker", check=check)
+
+
+def started(host: Host, program: str, *words: str) -> None:
+    """Run a Python program of worker's beside the test."""
+    host.put("/tmp/attack.py", program)
+    command = " ".join(f"'{word}'" for word in words)
+    as_worker(host, f"setsid python3 /tmp/attack.py {command} >/tmp/attack.log 2>&1 </dev/null & sleep 0.3")
+
+
+def owned_by_root(host: Host) -> list[str]:
+    """What root owns in the account's home."""
+    return host.run(f"find {HOME} -xdev -user root -not -path '*/.local/share/docker/*'").stdout.split()
+
+
+def test_s1_a_program_of_the_account_never_runs_as_root(worker: Host) -> None:
+    """The unit of the account names its own dockerd: a plan, a change and a rollback run it as the account."""
+    host = worker
+    as_worker(host, "mkdir bin")
+    host.put(f"{HOME}/bin/dockerd", PROGRAM, mode=0o755)
+    as_worker(
+        host,
+        f"sed -i 's|^ExecStart=.*|ExecStart={HOME}/bin/dockerd|' {UNIT}; "
+        "systemctl --user daemon-reload; systemctl --user restart docker.service",
+    )
+    assert own(host, "version", "--format", "{{.Server.Version}}").stdout
+    planned = config(host, {"debug": True}, user="worker", check=True)
+    assert changed(planned)["actions"]
+    changed(config(host, {"debug": True}, user="worker", apply=True))
+    assert json.loads(host.read(OWN_JSON))["debug"] is True
+    changed(apply(host, state="rolled_back", user="worker"))
+    ran = [line.split() for line in host.read(f"{HOME}/ran").splitlines()]
+    assert {words[0] for words in ran} == {"1000"}
+    # It was asked, and by the module.
+    assert any("--validate" in words for words in ran)
+
+
+def test_s2_a_record_leads_root_through_no_link_of_the_account(worker: Host) -> None:
+    host = worker
+    done(ask(host, state="absent", stop_containers=True))
+    # The account's client files lie elsewhere, with a text of its own in the place of the context.
+    where = "/var/tmp/w/" + META.partition(".docker/")[2]
+    as_worker(
+        host, f"mkdir -p $(dirname {where}); rm -rf .docker; ln -s /var/tmp/w .docker; echo evil > {where}"
+    )
+    done(ask(host))
+    recorded = json.loads(host.read(RECORD))["steps"]
+    (step,) = (each for each in recorded if each["key"].endswith("/meta.json"))
+    assert (step["key"], step["account"]) == (where, ["worker", 1000, 1000])
+    as_worker(host, f"rm {where}; ln -s /etc/cron.d/pwn {where}")
+    result = ask(host, state="absent", stop_containers=True)
+    assert not exists(host, "/etc/cron.d/pwn")
+    assert owned_by_root(host) == []
+    # It cannot be brought back with the account's rights, so all is undone, and the sentence names the path.
+    assert result.get("failed") and "/etc/cron.d" in result["msg"], result
+    assert result["rolled_back"] is True, result
+
+
+def test_s2_a_record_deletes_nothing_of_roots(worker: Host) -> None:
+    host = worker
+    done(ask(host, state="absent", stop_containers=True))
+    where = "/var/tmp/w/" + META.partition(".docker/")[2]
+    as_worker(host, "rm -rf .docker; mkdir -p /var/tmp/w; ln -s /var/tmp/w .docker")
+    done(ask(host))
+    host.run(
+        "mkdir -m 700 /root/precious; echo precious > /root/precious/file; chmod 600 /root/precious/file"
+    )
+    as_worker(host, f"rm {where}; ln -s /root/precious/file {where}")
+    ask(host, state="absent", stop_containers=True)
+    assert host.read("/root/precious/file") == "precious\n"
+
+
+def test_s2_a_record_of_before_is_read_with_the_rights_of_the_account(worker: Host) -> None:
+    """Of schema 1, in which a path had no owner: root's are those alone that the role writes."""
+    host = worker
+    as_worker(host, "mkdir -p /var/tmp/w; ln -s /etc/cron.d/pwn /var/tmp/w/meta.json")
+    former = [
+        {"step": "linger", "key": "worker", "value": False},
+        {"step": "home_file", "key": f"~worker/{rootless_files.UNIT_FILE}", "content": None, "mode": 420},
+        {"step": "enabled", "key": "worker/docker.service", "value": False},
+        {"step": "running", "key": "worker/docker.service", "value": False},
+        {"step": "file", "key": "/var/tmp/w/meta.json", "content": "* * * * * root true\n"},
+        {"step": "file", "key": rootless_files.SYSCTL_FILE, "content": None},
+        {"step": "context", "key": "worker", "value": None},
+    ]
+    host.put(RECORD, json.dumps({"schema": 1, "user": "worker", "steps": former}), mode=0o600)
+    result = ask(host, state="absent", stop_containers=True)
+    assert result.get("failed") and "/etc/cron.d" in result["msg"], result
+    assert not exists(host, "/etc/cron.d/pwn")
+    host.run("rm /var/tmp/w/meta.json")
+    done(ask(host, state="absent", stop_containers=True))
+    assert not exists(host, UNIT) and not exists(host, f"{LINGER}/worker")
+    assert host.run("stat --format %U /var/tmp/w/meta.json").stdout == "worker\n"
+
+
+def test_s3_rolling_back_follows_no_link_of_the_account(worker: Host) -> None:
+    """The account swaps its daemon.json with a link to one of root's directories as often as it can meanwhile."""
+    host = worker
+    label = "a=$(id > /root-was-here)"
+    as_worker(host, f"mkdir -p .config/docker; echo '{json.dumps({'labels': [label]})}' > {OWN_JSON}")
+    as_worker(host, "systemctl --user restart docker.service")
+    changed(config(host, {"debug": True}, user="worker", apply=True))
+    as_worker(host, "mv .config/docker real; ln -s $HOME/real .config/docker")
+    for _try in range(3):
+        started(host, SWAP, f"{HOME}/real/daemon.json", "/etc/profile.d/pwn.sh", "4")
+        apply(host, state="rolled_back", user="worker", timeout=10)
+        apply(host, state="resolved", timeout=10)
+        time.sleep(4)
+        assert not exists(host, "/etc/profile.d/pwn.sh")
+        assert owned_by_root(host) == []
+    assert not host.run("ls /root-was-here", check=False).stdout
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "{,}"], ids=["deep", "broken"])
+def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str) -> None:
+    host = worker
+    # As a run that was killed right before its commit leaves it.
+    host.run(
+        'sed -i \'s/"state": "committed"/"state": "open"/\' /var/lib/bulwark/transactions/*/manifest.json'
+    )
+    host.put("/tmp/config.json", content)
+    as_worker(host, f"cat /tmp/config.json > {CLIENT_JSON}")
+    told = changed(config(host, {"debug": True}, apply=True))
+    (notice,) = (each for each in told["notices"] if "is open still" in each)
+    assert f"{CLIENT_JSON} is no JSON" in notice
+    assert host.docker("info", "--format", "{{.Debug}}").stdout == "true\n"
+    # What else there was to undo is undone.
+    assert not exists(host, UNIT) and not exists(host, f"{LINGER}/worker")
+    for result in (apply(host, state="resolved"), ask(host)):
+        assert result.get("failed") and f"{CLIENT_JSON} is no JSON" in result["msg"], result
+    as_worker(host, f"echo '{{}}' > {CLIENT_JSON}")
+    assert changed(apply(host, state="resolved"))["resolved"]
+    done(ask(host))
+
+
+@pytest.mark.parametrize("socket", ["bus", "docker.sock"])
+def test_s11_a_full_backlog_holds_nobody_up(worker: Host, socket: str) -> None:
+    host = worker
+    started(host, FULL, f"/run/user/1000/{socket}", "60")
+    for _try in range(50):
+        if "full" in host.run("cat /tmp/attack.log").stdout:
+            break
+        time.sleep(0.1)
+    begun = time.monotonic()
+    ask(host, timeout=10, port_driver="slirp4netns")
+    changed(config(host, {"debug": True}, apply=True))
+    assert time.monotonic() - begun < 60
+    host.run("pkill --full 'attack[.]py'")
+
+
+def test_s14_consent_for_ones_own_containers_stops_no_other(worker: Host) -> None:
+    """The account's socket is a link to that of the system's engine."""
+    host = worker
+    host.import_busybox()
+    host.docker("run", "--detach", "--name", "web", "busybox:test", "sleep", "100000")
+    as_worker(
+        host, "systemctl --user stop docker.service; ln -sf /run/docker.sock /run/user/1000/docker.sock"
+    )
+    host.run("usermod --append --groups docker worker")
+    planned = ask(host, state="absent", check=True)
+    assert not planned.get("failed"), planned
+    assert planned["costs"] == []
+    ask(host, state="absent", stop_containers=True)
+    assert names(host) == ["web"]
+
+
+def test_s20_no_account_keeps_the_host_from_being_hardened(worker: Host) -> None:
+    """An account without an engine names a file of root's as its own."""
+    host = worker
+    done(ask(host, state="absent", stop_containers=True))
+    as_worker(host, f"mkdir -p $(dirname {UNIT}) .config/docker; touch {UNIT}")
+    as_worker(host, f"echo '{json.dumps({'tlskey': '/etc/passwd'})}' > {OWN_JSON}")
+    host.run("touch /etc/default/docker; chmod 666 /etc/default/docker")
+    planned = run_module(host, {}, name="engine_files", check=True)
+    result = run_module(host, {}, name="engine_files")
+    assert not result.get("failed") and result["changed"], result
+    assert planned["actions"] == result["actions"]
+    assert not any("/etc/passwd" in line for line in result["actions"])
+    assert host.run("stat --format '%a %U' /etc/default/docker /etc/passwd").stdout == "644 root\n644 root\n"
+
+
+def test_f1_a_container_that_does_not_start_again_fails_the_change(worker: Host) -> None:
+    """It ran before: a change that leaves it down is none, and what undoing could not bring back is told."""
+    host = worker
+    as_worker(host, "mkdir -p data")
+    own_container(host, "db", "--mount", f"type=bind,source={HOME}/data,target=/data")
+    as_worker(host, "rmdir data")
+    unit = host.read(UNIT)
+    result = ask(host, port_driver="slirp4netns", stop_containers=True)
+    assert result.get("failed"), result
+    assert f"{HOME}/data" in result["msg"] and "Not as before" in result["msg"]
+    assert host.read(UNIT) == unit
+    assert own(host, "ps", "--quiet").stdout == ""
+    as_worker(host, "mkdir data")
+    own(host, "start", "db")
+    assert own(host, "ps", "--format", "{{.Names}}").stdout == "db\n"
