@@ -38,26 +38,40 @@ def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -
 
 def summary(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Which host this is, for the head of a report."""
-    host = snapshot["host"]
-    engines = snapshot["engines"] if isinstance(snapshot["engines"], list) else []
-    collected = datetime.datetime.fromtimestamp(host["time"], tz=datetime.timezone.utc)
+    host, engines = snapshot.get("host"), snapshot.get("engines")
     return {
-        "name": host["name"],
-        "os": _text(host["os"], "PRETTY_NAME"),
-        "kernel": _text(host["kernel"], "release"),
-        "privileged": host["privileged"],
-        "collected": collected.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "name": _text(host, "name"),
+        "os": _text(_value(host, "os"), "PRETTY_NAME"),
+        "kernel": _text(_value(host, "kernel"), "release"),
+        "privileged": _value(host, "privileged") is True,
+        "collected": _time(_value(host, "time")),
         "engines": [
             {
-                "name": engine["name"],
-                "state": engine["state"],
-                "version": _text(engine["version"], "Version"),
-                "containers": len(engine["containers"]) if isinstance(engine["containers"], list) else None,
+                "name": _text(engine, "name"),
+                "state": _text(engine, "state"),
+                "version": _text(_value(engine, "version"), "Version"),
+                "containers": len(containers) if isinstance(containers, list) else None,
             }
-            for engine in engines
-        ],
+            for engine, containers in ((each, _value(each, "containers")) for each in engines)
+        ]
+        if isinstance(engines, list)
+        else [],
     }
 
 
-def _text(data: Any, key: str) -> Any:
+def _value(data: Any, key: str) -> Any:
     return data.get(key) if isinstance(data, Mapping) else None
+
+
+def _text(data: Any, key: str) -> str | None:
+    value = _value(data, key)
+    return value if isinstance(value, str) else None
+
+
+def _time(seconds: Any) -> str | None:
+    """Null where a saved snapshot tells no time that there is."""
+    try:
+        collected = datetime.datetime.fromtimestamp(seconds, tz=datetime.timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+    return collected.strftime("%Y-%m-%dT%H:%M:%SZ")

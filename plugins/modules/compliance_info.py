@@ -135,6 +135,12 @@ options:
       - Seconds to wait for each answer of an engine or of a listener.
     type: float
     default: 5.0
+  deadline:
+    description:
+      - Seconds that reading the host may take as a whole.
+      - What is not read by then is C(unknown) with that reason, and all else is judged.
+    type: float
+    default: 120.0
 seealso:
   - name: Controls
     description: Every control with its severity, references and parameters.
@@ -318,6 +324,7 @@ snapshot:
 
 import datetime
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +336,10 @@ compile_once()
 from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit, option_errors
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import PROFILES
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import is_date
-from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA, take
+from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import DEADLINE, SCHEMA, take
+
+# Seconds: a day is more than anybody waits for.
+LONGEST = 86400
 
 
 def load(module: AnsibleModule, path: str) -> dict[str, Any]:
@@ -338,7 +348,7 @@ def load(module: AnsibleModule, path: str) -> dict[str, Any]:
     try:
         with Path(path).open(encoding="utf-8") as stream:
             snapshot = json.load(stream)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         module.fail_json(
             msg=f"from_snapshot: {path} cannot be read as JSON: {problem}. Give a file that was saved "
             f"from this module's return value 'snapshot'."
@@ -384,6 +394,7 @@ def main() -> None:
             "updates": {"type": "bool", "default": False},
             "image_content": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 5.0},
+            "deadline": {"type": "float", "default": DEADLINE},
         },
         supports_check_mode=True,
     )
@@ -391,21 +402,39 @@ def main() -> None:
     problems = option_errors(options)
     if options["date"] and not is_date(options["date"]):
         problems.append(f"date: '{options['date']}' is no date of the form 2026-12-31")
-    if options["timeout"] <= 0:
-        problems.append(f"timeout: {options['timeout']} is not a positive number of seconds")
+    for name in ("timeout", "deadline"):
+        if not 0 < options[name] < LONGEST:
+            problems.append(f"{name}: {options[name]} is no number of seconds between 0 and {LONGEST}")
     if problems:
         module.fail_json(msg="Nothing was read: " + "; ".join(problems) + ".")
 
+    try:
+        result = audited(module, options)
+    except Exception as problem:
+        # Every section and every control is contained by itself; this is for what nobody thought of.
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        module.fail_json(
+            msg=f"The audit failed: {type(problem).__name__} in {where.name} ({Path(where.filename).name}, line "
+            f"{where.lineno}). Please report this with the version of bulwark.docker."
+        )
+    module.exit_json(changed=False, **result)
+
+
+def audited(module: AnsibleModule, options: dict[str, Any]) -> dict[str, Any]:
+    """What the module returns."""
     if options["from_snapshot"]:
         snapshot = load(module, options["from_snapshot"])
     else:
         snapshot = take(
-            options["timeout"], updates=options["updates"], image_content=options["image_content"]
+            options["timeout"],
+            updates=options["updates"],
+            image_content=options["image_content"],
+            within=options["deadline"],
         )
     result = audit(snapshot, options, options["date"] or datetime.date.today().isoformat())
     if options["snapshot"]:
         result["snapshot"] = snapshot
-    module.exit_json(changed=False, **result)
+    return result
 
 
 if __name__ == "__main__":

@@ -113,7 +113,13 @@ WORKLOADS = [
     Workload(
         "daemon_config",
         [
-            ("daemon_config", {"config": {"labels": ["wished=1"], "no-new-privileges": True}, **_LIMITS}),
+            (
+                "daemon_config",
+                {
+                    "config": {"labels": ["wished=1"], "live-restore": True},
+                    **_LIMITS,
+                },
+            ),
             ("daemon_apply", _LIMITS),
         ],
         _in_use,

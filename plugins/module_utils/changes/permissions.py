@@ -54,6 +54,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     attempt,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, acting_as
 
 # The name that these transactions have in the place of an engine's: they need no restart.
 ENGINE = "files"
@@ -174,7 +175,9 @@ def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> 
         try:
             path = engine["config"]["path"]
             if engine["pid"] and os.path.realpath(path) in concerned and not edited_since_start(engine):
-                in_force.record(store, path, engine["pid"], reading.content(path))
+                with acting_as(Owner(*engine["owner"])):
+                    content = reading.content(path)
+                in_force.record(store, path, engine["pid"], content)
         except (KeyError, Unread, Unreadable):
             continue
 

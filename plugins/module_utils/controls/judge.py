@@ -34,6 +34,8 @@ _ROOTLESS_ROLES = {
     "userns_remap": ("rootless", "rootless_user"),
 }
 
+# Stands for an entry that is none: whatever is asked of it is not in the snapshot.
+_UNREADABLE: Mapping[str, Any] = {"name": "unreadable"}
 # The verdict of a control is that of its worst subject.
 _WORST_FIRST = (FAIL, UNKNOWN, MANUAL, PASS, NOT_APPLICABLE)
 
@@ -55,10 +57,15 @@ def findings_of(
 
 
 def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Mapping[str, Any] | None]:
-    engines = snapshot["engines"]
-    if not control.per_engine or not isinstance(engines, Sequence):
+    engines = snapshot.get("engines")
+    if not control.per_engine or not isinstance(engines, list):
         return (None,)
-    return engines or (None,)
+    return [each if _is_engine(each) else _UNREADABLE for each in engines] or (None,)
+
+
+def _is_engine(data: Any) -> bool:
+    """Whether it can be told apart from others; a snapshot may have lain where others write."""
+    return isinstance(data, Mapping) and isinstance(data.get("name"), str)
 
 
 def _severity(control: Control, engine: Mapping[str, Any] | None) -> str:
@@ -68,7 +75,8 @@ def _severity(control: Control, engine: Mapping[str, Any] | None) -> str:
 
 
 def _user_of(engine: Mapping[str, Any] | None) -> str | None:
-    return engine.get("user") if engine is not None else None
+    user = engine.get("user") if engine is not None else None
+    return user if isinstance(user, str) else None
 
 
 def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, severity: str) -> dict[str, Any]:
@@ -119,10 +127,12 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
 def _asks_in_vain(case: Case, reason: str | None, subjects: Iterable[Mapping[str, Any]]) -> bool:
     """Whether all that was not read is what an engine that is off does not tell."""
     silence = case.engine.get("error")
+    if not isinstance(silence, str):
+        return False
     reasons = {reason} if reason else {subject["evidence"] for subject in subjects}
     try:
-        return silence is not None and reasons == {silence} and is_off(case, case.engine)
-    except Unread:
+        return reasons == {silence} and is_off(case, case.engine)
+    except (Unread, KeyError, TypeError, AttributeError):
         return False
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,11 @@ STATE = "/var/lib/bulwark"
 RECORD = Path(STATE, "in-force.json")
 
 
-def in_force(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> bool:
-    """Whether the file's content is what the process with that id and start (in ticks) was reloaded or started with.
+def in_force(
+    path: str, digest: str | None, pid: int | None, started: int | None, record: Path = RECORD
+) -> bool:
+    """Whether the file's content, by its digest, is what the process with that id and start (in ticks) was reloaded or
+    started with.
 
     A reload leaves the file younger than the process; without the record nobody could tell that it was taken.
     """
@@ -26,6 +28,6 @@ def in_force(path: str, pid: int | None, started: int | None, record: Path = REC
         entry = known.get(path) if isinstance(known, dict) else None
         if not isinstance(entry, dict) or (entry.get("pid"), entry.get("started")) != (pid, started):
             return False
-        return bool(entry.get("digest") == hashlib.sha256(reading.content(path) or b"").hexdigest())
+        return digest is not None and bool(entry.get("digest") == digest)
     except (Unreadable, ValueError):
         return False

@@ -17,6 +17,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     error,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits import within_each
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.mounts import NETWORK, mount_of, mounts
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading import text
@@ -94,7 +95,13 @@ def _homes(users: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
 
 
 def _all(users: Iterable[Mapping[str, Any]], root: str) -> list[Client]:
-    return [client for client in (_client(user, Path(root)) for user in users) if client]
+    return [client for client in (_as_itself(user, Path(root)) for user in users) if client]
+
+
+def _as_itself(user: Mapping[str, Any], root: Path) -> Client | None:
+    """Read with the account's ids: its files may be links to those of others."""
+    with acting_as(Owner(user["uid"], user["gid"])):
+        return _client(user, root)
 
 
 def _client(user: Mapping[str, Any], root: Path) -> Client | None:
@@ -152,7 +159,7 @@ def _context(meta: Path, folder: Path, root: Path) -> dict[str, Any]:
 def _json(path: Path) -> Mapping[str, Any]:
     try:
         return _mapping(json.loads(_held(path) or "{}"))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise Unreadable(f"{path} is not JSON") from problem
 
 

@@ -48,14 +48,16 @@ def engine_processes(
     processes: Mapping[int, Process], engines: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Every process that runs as, or from, a program of NAMES; `engine` is the one it belongs to."""
+    engines = list(engines)
     heads = {pid: engine["name"] for engine in engines for pid in pids(engine)}
+    contained = _contained(processes, {engine["owner"][0] for engine in engines})
     found = []
     for pid in sorted(processes):
         process, exe = processes[pid], proc.exe(pid)
         if process["name"] not in NAMES and (exe or "").rpartition("/")[2] not in NAMES:
             continue
         words = redact.words(proc.argv(pid))
-        container = proc.container_of(process["cgroup"])
+        container = contained.get(pid) or proc.container_of(process["cgroup"])
         found.append(
             {
                 "pid": pid,
@@ -69,6 +71,16 @@ def engine_processes(
             }
         )
     return found
+
+
+def _contained(processes: Mapping[int, Process], uids: Iterable[int]) -> dict[int, str]:
+    """{pid: container id} of the processes that the shims of these engines tell of."""
+    return {
+        member["pid"]: container
+        for uid in uids
+        for container, members in proc.by_container(processes, uid).items()
+        for member in members
+    }
 
 
 def _head(processes: Mapping[int, Process], pid: int, heads: Mapping[int, str]) -> str | None:

@@ -38,7 +38,8 @@ EXECS_LOOKED_AT = 50
 
 Walk = Mapping[int, processes.Process]
 
-_PARTS = ("version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots")
+# What the API tells of an ENGINE.
+PARTS = ("version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots")
 _LIST = "/containers/json?all=1"
 _ID = re.compile(r"(?:\w+:)?[0-9a-f]{64}")
 
@@ -75,14 +76,15 @@ def ask(
     """
     answer = attempt(_ask, engine, walked, timeout, content, {engine["socket"], *sockets})
     if is_error(answer):
-        return {**dict.fromkeys(_PARTS, answer), "state": engine["state"], "error": answer["error"]}
+        return {**dict.fromkeys(PARTS, answer), "state": engine["state"], "error": answer["error"]}
     return dict(answer)
 
 
 def _ask(
     engine: Mapping[str, Any], walked: Walk, timeout: float, content: bool, sockets: Iterable[str]
 ) -> dict[str, Any]:
-    around = containers.Surroundings(processes.by_container(walked), SocketReach(filter(None, sockets)), {})
+    own = processes.by_container(walked, engine["owner"][0])
+    around = containers.Surroundings(own, SocketReach(filter(None, sockets)), {})
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
@@ -104,7 +106,7 @@ def _ask(
 
 def _silent(state: str, why: str, orphans: Callable[[str], Any]) -> dict[str, Any]:
     """What remains of an engine that does not answer."""
-    return {**dict.fromkeys(_PARTS, error(why)), "containers": orphans(why), "state": state, "error": why}
+    return {**dict.fromkeys(PARTS, error(why)), "containers": orphans(why), "state": state, "error": why}
 
 
 def _orphans(engine: Mapping[str, Any], walked: Walk, around: containers.Surroundings, why: str) -> Any:

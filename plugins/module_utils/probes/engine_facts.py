@@ -22,23 +22,32 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     error,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 Process = dict[str, Any]
 
 
 def facts(
-    pid: int | None, processes: Mapping[int, Process], planned: list[str] | None, default_config: str
+    pid: int | None,
+    processes: Mapping[int, Process],
+    planned: list[str] | None,
+    default_config: str,
+    owner: Owner,
 ) -> dict[str, Any]:
-    """The part of an ENGINE that needs no API; `planned` is its unit's command, read where nothing runs."""
+    """The part of an ENGINE that needs no API; `planned` is its unit's command, read where nothing runs. Its files are
+    those of `owner`."""
     words = attempt(_command, pid) if pid else None
     flags: Any = words if is_error(words) else dockerd_flags.parse((words or planned or [])[1:])
     given = [] if is_error(flags) else flags.get("config-file", [])
     # dockerd's working directory is / under systemd.
     path = posixpath.join("/", given[-1]) if given else default_config
-    configuration: Any = error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given))
+    configuration: Any = (
+        error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given), owner)
+    )
     if not is_error(configuration):
         ticks = proc.start_ticks(pid) if pid else None
-        configuration["in_force"] = applied.in_force(path, pid, ticks)
+        digest = configuration.pop("digest")
+        configuration["in_force"] = applied.in_force(path, digest, pid, ticks)
     return {
         "state": "running" if pid else "stopped",
         "error": None,

@@ -17,6 +17,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import facts, socket_path
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.units import is_dockerd
 
 Process = dict[str, Any]
@@ -126,7 +127,7 @@ def _engine(
         "unit": unit,
         "user_unit": None,
         "rootlesskit": None,
-        **facts(pid, processes, own.get("exec_start"), CONFIG),
+        **facts(pid, processes, own.get("exec_start"), CONFIG, ROOT),
     }
     activated = [
         each["address"]

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import deadline
+
 
 class ExplainedError(Exception):
     """A failure that explains itself: its text is one sentence with the path, unit or socket, the cause and the way
@@ -32,9 +34,13 @@ def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
 
     One probe that meets something nobody thought of must not cost the rest of the audit, so every exception counts.
     """
+    why = deadline.passed()
+    if why:
+        return error(why)
     try:
-        return read(*arguments)
-    except Unreadable as problem:
+        with deadline.reading():
+            return read(*arguments)
+    except (Unreadable, deadline.Passed) as problem:
         return error(str(problem))
     except OSError as problem:
         return error(f"{problem.filename or read.__name__}: {problem.strerror or problem}")

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -75,7 +76,7 @@ def run_with(
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
         raise Unreadable(f"{argv[0]} cannot be run: {problem}") from problem
     try:
-        out, err = _exchange(process, stdin, time.monotonic() + seconds)
+        out, err = _exchange(process, stdin, time.monotonic() + min(seconds, max(0.1, deadline.left())))
     except _Exceeded as problem:
         raise Unreadable(f"{argv[0]} {problem}" + (f" {seconds:g} s" if problem.timed else "")) from problem
     finally:
@@ -89,7 +90,7 @@ class _Exceeded(Exception):
         self.timed = timed
 
 
-def _exchange(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -> tuple[bytes, bytes]:
+def _exchange(process: subprocess.Popen[bytes], stdin: bytes, end: float) -> tuple[bytes, bytes]:
     """Give the program its input; returns what it writes to both outputs, when it has ended."""
     late = _Exceeded("did not end within", True)
     feed: Any = process.stdin
@@ -103,7 +104,7 @@ def _exchange(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -
         else:
             feed.close()
         while selector.get_map():
-            ready = selector.select(max(0, deadline - time.monotonic()))
+            ready = selector.select(max(0, end - time.monotonic()))
             if not ready:
                 raise late
             for key, _events in ready:
@@ -120,7 +121,7 @@ def _exchange(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -
                 if sum(map(len, held.values())) > OUTPUT_LIMIT:
                     raise _Exceeded(f"writes more than {OUTPUT_LIMIT} bytes", False)
     try:
-        process.wait(max(0.01, deadline - time.monotonic()))
+        process.wait(max(0.01, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         raise late from None
     return bytes(held[process.stdout]), bytes(held[process.stderr])
@@ -159,13 +160,15 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
     if child == 0:
         _answer(writer, function, arguments)
     os.close(writer)
+    answer = None
     try:
-        answer = _collect(reader, time.monotonic() + seconds)
+        answer = _collect(reader, time.monotonic() + min(seconds, max(0.0, deadline.left())))
     finally:
         os.close(reader)
+        if answer is None:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, os.WNOHANG)
     if answer is None:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, os.WNOHANG)
         raise Unreadable(f"no answer within {seconds:g} s: a file server or a directory service may hang")
     os.waitpid(child, 0)
     value = json.loads(answer or '{"error": "the process that read it was killed"}')
@@ -185,10 +188,10 @@ def within_each(seconds: float, function: Callable[..., Any], items: list[Any], 
     try:
         return [(items, within(seconds, function, items, *arguments))]
     except Unreadable:
-        deadline = time.monotonic() + seconds
+        end = time.monotonic() + seconds
         answers = []
         for item in items:
-            left = max(_LEAST, min(_MOST, deadline - time.monotonic()))
+            left = max(_LEAST, min(_MOST, end - time.monotonic()))
             answers.append(([item], attempt(within, left, function, [item], *arguments)))
         return answers
 
@@ -202,13 +205,13 @@ def _answer(writer: int, function: Callable[..., Any], arguments: Sequence[Any])
         os._exit(0)
 
 
-def _collect(reader: int, deadline: float) -> bytes | None:
-    """All that the child writes until it closes the pipe; None at the deadline."""
+def _collect(reader: int, end: float) -> bytes | None:
+    """All that the child writes until it closes the pipe; None when the time is over."""
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     answer = b""
     while True:
-        if not poll.poll(max(0, int((deadline - time.monotonic()) * 1000))):
+        if not poll.poll(max(0, int((end - time.monotonic()) * 1000))):
             return None
         part = os.read(reader, 1 << 20)
         if not part:

@@ -63,7 +63,7 @@ def paths(snapshot: Mapping[str, Any]) -> list[str]:
     for engine in _list(snapshot.get("engines")):
         found.update(filter(_is_text, _of_engine(engine)))
     for client in _list(snapshot.get("clients")):
-        found.update(_of_client(client))
+        found.update(filter(_is_text, _of_client(client)))
     # ~ and relative paths depend on who reads them.
     wanted = {posixpath.normpath(path) for path in found if path.startswith("/")}
     return sorted(wanted | {other for path in wanted for other in _other_spellings(path)})
@@ -74,7 +74,9 @@ def pem_files(snapshot: Mapping[str, Any]) -> list[str]:
 
     Only those that exist; it reads `files` beside what `paths` reads.
     """
-    found = {path for client in _list(snapshot.get("clients")) for path in _of_client(client)}
+    found = {
+        path for client in _list(snapshot.get("clients")) for path in _of_client(client) if _is_text(path)
+    }
     for engine in _list(snapshot.get("engines")):
         found.update(filter(_is_text, _named_by_settings(engine, _TLS_SETTINGS)))
     known = _mapping(snapshot.get("files"))
@@ -130,8 +132,8 @@ def _other_spellings(path: str) -> Iterable[str]:
 
 
 def _is_text(value: Any) -> bool:
-    """Not what could not be read, is not there, or has the wrong type in somebody's configuration file."""
-    return isinstance(value, str)
+    """Not what could not be read, is not there, or is none in somebody's configuration file: no path holds a NUL."""
+    return isinstance(value, str) and "\0" not in value
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

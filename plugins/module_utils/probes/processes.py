@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
@@ -19,7 +20,12 @@ _STATUS_LINES = {
     *("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"),
 }
 _CONTAINER_ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
+# systemd's own hierarchy of cgroup v1, and version 2 beside it or alone.
+_CGROUP_MOUNTS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_USER_MANAGER = re.compile(r"user@[0-9]+\.service$")
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
+# What is read of a command line: programs of accounts may have some megabytes.
+_LONGEST_COMMAND = 128 * 1024
 # The kernel cuts names after 15 characters: containerd-shim-runc-v2 is one of these.
 _SHIM = "containerd-shim"
 
@@ -76,7 +82,9 @@ def _cgroup(pid: int) -> str:
 
 def _cgroup_path(pid: int) -> str:
     # 12:name=systemd:/system.slice/x.service
-    paths = dict([line.split(":", 2)[1:] for line in text_of(f"/proc/{pid}/cgroup").splitlines()])
+    # The kernel ends lines at "\n" alone, and takes no name with one in it; other separators are part of names.
+    lines = [line.split(":", 2) for line in text_of(f"/proc/{pid}/cgroup").split("\n")]
+    paths = {parts[1]: parts[2] for parts in lines if len(parts) == 3}
     # systemd's own hierarchy of cgroup v1, then v2; without systemd a runtime may use neither.
     for controllers in ("name=systemd", ""):
         if paths.get(controllers, "/") != "/":
@@ -94,9 +102,26 @@ def _cgroup_base() -> str:
 
 
 def container_of(cgroup: str) -> str | None:
-    """The id of the (outermost) container, of whatever runtime, that has this cgroup."""
+    """The id of the (outermost) container, of whatever runtime of root's, that has this cgroup.
+
+    An account may give cgroups below its own any name, and belongs to no container by that: only a cgroup that is
+    root's tells. The containers of rootless engines are known by their shims.
+    """
     match = _CONTAINER_ID.search(cgroup)
-    return match.group(1) if match else None
+    if match and _is_roots(cgroup[: match.end(1)] + cgroup[match.end(1) :].partition("/")[0]):
+        return match.group(1)
+    return None
+
+
+@cache
+def _is_roots(cgroup: str) -> bool:
+    """Whether root alone has made that cgroup; where its directory cannot be seen, by where it is."""
+    for root in _CGROUP_MOUNTS:
+        try:
+            return Path(f"{root}{_cgroup_base()}{cgroup}").stat().st_uid == 0
+        except (OSError, ValueError):
+            continue
+    return not any(part == "user.slice" or _USER_MANAGER.match(part) for part in cgroup.split("/"))
 
 
 def unit_of(cgroup: str) -> str | None:
@@ -106,21 +131,25 @@ def unit_of(cgroup: str) -> str | None:
     return next((part for part in cgroup.split("/") if part.endswith(".service")), None)
 
 
-def by_container(processes: Mapping[int, Process]) -> dict[str, list[Process]]:
-    """{container id: its processes}, by containerd's shim above them, otherwise by their cgroup.
+def by_container(processes: Mapping[int, Process], uid: int) -> dict[str, list[Process]]:
+    """{container id: its processes} of the engines of that uid, by containerd's shim above them, otherwise by their
+    cgroup, which proves something of root's containers alone.
 
-    The shim tells also where a rootless engine has no cgroups (version 1). A shim that runs in a container
-    belongs, with all below it, to that container.
+    The shim tells also where a rootless engine has no cgroups (version 1). Any account may call a process like a shim,
+    so it counts for the engines of its own uid. A shim that runs in a container belongs, with all below it, to that
+    container.
     """
     shims = {
         pid: option(argv(pid), "-id")
         for pid, process in processes.items()
-        if process["name"] == _SHIM and container_of(process["cgroup"]) is None
+        if process["name"] == _SHIM and process["uid"] == uid and container_of(process["cgroup"]) is None
     }
     owners: dict[int, str | None] = {0: None}
     found: dict[str, list[Process]] = {}
     for pid in processes:
-        owner = _owner(pid, processes, shims, owners) or container_of(processes[pid]["cgroup"])
+        owner = _owner(pid, processes, shims, owners)
+        if owner is None and uid == 0:
+            owner = container_of(processes[pid]["cgroup"])
         if owner:
             found.setdefault(owner, []).append(processes[pid])
     return found
@@ -166,7 +195,7 @@ def option(command: list[str], name: str) -> str | None:
 def argv(pid: int) -> list[str]:
     """The command line; [] when the process is gone, hidden or has none."""
     try:
-        line = text_of(f"/proc/{pid}/cmdline")
+        line = text_of(f"/proc/{pid}/cmdline", _LONGEST_COMMAND)
     except OSError:
         return []
     return line.rstrip("\0").split("\0") if line else []
@@ -233,15 +262,17 @@ def id_map(pid: int, kind: str) -> list[list[int]]:
     return [[int(word) for word in line.split()] for line in text_of(f"/proc/{pid}/{kind}_map").splitlines()]
 
 
-def text_of(path: str) -> str:
-    """A file of /proc, for those who read very many."""
+def text_of(path: str, most: int = 1 << 24) -> str:
+    """A file of /proc, for those who read very many; of one that is longer than `most` bytes about as many."""
     # Bare system calls, and no second read after a short one, take half the time of open().
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pieces = [os.read(handle, 65536)]
+        held = len(pieces[0])
         # A file of several records comes a page at a time.
-        while len(pieces[-1]) > 2048:
+        while len(pieces[-1]) > 2048 and held < most:
             pieces.append(os.read(handle, 65536))
+            held += len(pieces[-1])
         return b"".join(pieces).decode("utf-8", "replace")
     finally:
         os.close(handle)

@@ -28,6 +28,9 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
         return None
     except OSError as problem:
         raise Unreadable(f"{path}: {problem.strerror}") from problem
+    except ValueError as problem:
+        # A NUL, or what no file system can encode.
+        raise Unreadable(f"{str(path)!r} is no path: {problem}") from problem
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable(f"{path} is not a regular file")

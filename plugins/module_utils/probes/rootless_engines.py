@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemons, limits, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemons, identity, limits, redact
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import facts, socket_path
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
@@ -16,6 +17,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     attempt,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, acting_as
 
 Process = dict[str, Any]
 
@@ -29,6 +31,7 @@ _SHARED_UNITS = (
 )
 # For all homes together; some may lie on a file server that is gone.
 _SECONDS = 10
+_CONNECT_SECONDS = 1
 _HOMELESS = ("", "/", "/nonexistent", "/dev/null")
 
 
@@ -48,6 +51,10 @@ def find(processes: Mapping[int, Process], accounts: Mapping[str, Any]) -> list[
         for uid, (pid, kit) in running.items()
     ]
     idle = [user for uid, user in by_uid.items() if uid != 0 and uid not in running]
+    for uid, pid in _renamed(idle, processes).items():
+        kits = [each for each in daemons.lineage(processes, pid) if processes[each]["name"] == "rootlesskit"]
+        found.append(_engine(by_uid[uid], pid, kits[-1] if kits else None, processes))
+        idle.remove(by_uid[uid])
     found += [_engine(by_uid[uid], None, None, processes) for uid in _set_up(idle)]
     return sorted(found, key=lambda engine: str(engine["name"]))
 
@@ -71,6 +78,25 @@ def _running(processes: Mapping[int, Process]) -> dict[int, tuple[int, int]]:
             # It runs twice: the inner one is in the namespaces, the outer one holds the host's ports.
             found[process["uid"]] = pid, kits[-1]
     return found
+
+
+def _renamed(users: Sequence[Mapping[str, Any]], processes: Mapping[int, Process]) -> dict[int, int]:
+    """{uid: pid} of those of whom a process listens on the engine's socket, whatever its program is called."""
+    found = {}
+    for user in users:
+        path = f"{_runtime_folder(user['uid'])}/docker.sock"
+        if not _exists(Path(path)):
+            continue
+        pid = attempt(_listener, path, Owner(user["uid"], user["gid"]))
+        # The account's systemd listens for an engine that is yet to be started.
+        if isinstance(pid, int) and pid in processes and processes[pid]["name"] != "systemd":
+            found[user["uid"]] = pid
+    return found
+
+
+def _listener(path: str, owner: Owner) -> int:
+    with identity.connect(path, owner, time.monotonic() + _CONNECT_SECONDS) as client:
+        return identity.peer(client).pid
 
 
 def _set_up(users: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -97,18 +123,19 @@ def _exists(path: Path) -> bool:
 def _engine(
     user: Mapping[str, Any], pid: int | None, kit: int | None, processes: Mapping[int, Process]
 ) -> dict[str, Any]:
-    variables = _variables(pid)
+    variables, owner = _variables(pid), Owner(user["uid"], user["gid"])
     configuration = variables.get("XDG_CONFIG_HOME") or f"{user['home']}/.config"
     runtime = variables.get("XDG_RUNTIME_DIR") or _runtime_folder(user["uid"])
-    unit = attempt(_user_unit, Path(configuration, "systemd/user"))
+    with acting_as(owner):
+        unit = attempt(_user_unit, Path(configuration, "systemd/user"))
     engine = {
         "name": f"rootless:{user['name']}",
         "user": user["name"],
-        "owner": [user["uid"], user["gid"]],
+        "owner": list(owner),
         "unit": UNIT if is_error(unit) or unit["fragment_exists"] else None,
         "user_unit": unit,
         "rootlesskit": None,
-        **facts(pid, processes, None, f"{configuration}/docker/daemon.json"),
+        **facts(pid, processes, None, f"{configuration}/docker/daemon.json", owner),
     }
     if kit:
         engine["rootlesskit"] = {

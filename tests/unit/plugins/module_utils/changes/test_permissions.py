@@ -10,7 +10,7 @@ import stat
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import permission_changes
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import atomic, permission_changes
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import permissions as module
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host_change import Failed
@@ -253,14 +253,22 @@ def test_the_engine_has_taken_a_file_whose_mode_alone_is_new(tmp_path, store, wr
     config, pid = tmp_path / "daemon.json", os.getpid()
     config.write_text("{}", encoding="ascii")
     started = processes.started(pid)
+    digest = atomic.digest(config.read_bytes())
     about = {"path": str(config), "modified": started + written, "changed": started + written}
     store.prepare()
     keep_in_force(
         store,
-        {"engines": [{"pid": pid, "started": started, "config": about}, {"config": {"error": "not read"}}]},
+        {
+            "engines": [
+                {"pid": pid, "owner": [0, 0], "started": started, "config": about},
+                {"config": {"error": ""}},
+            ]
+        },
         [str(config)] if concerned else [],
     )
-    assert in_force(str(config), pid, processes.start_ticks(pid), store.root / "in-force.json") is kept
+    assert (
+        in_force(str(config), digest, pid, processes.start_ticks(pid), store.root / "in-force.json") is kept
+    )
 
 
 @needs_root

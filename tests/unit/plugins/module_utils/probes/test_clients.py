@@ -19,11 +19,11 @@ from tests.unit.plugins.module_utils.probes.laying import lay
 
 ACCOUNTS = {
     "users": [
-        {"name": "alice", "uid": 1000, "home": "/home/alice"},
-        {"name": "daemon", "uid": 1, "home": "/usr/sbin"},
-        {"name": "twin", "uid": 1001, "home": "/home/alice/"},
-        {"name": "nowhere", "uid": 1002, "home": "/nonexistent"},
-        {"name": "none", "uid": 1003, "home": ""},
+        {"name": "alice", "uid": 1000, "gid": 1000, "home": "/home/alice"},
+        {"name": "daemon", "uid": 1, "gid": 1, "home": "/usr/sbin"},
+        {"name": "twin", "uid": 1001, "gid": 1001, "home": "/home/alice/"},
+        {"name": "nowhere", "uid": 1002, "gid": 1002, "home": "/nonexistent"},
+        {"name": "none", "uid": 1003, "gid": 1003, "home": ""},
     ]
 }
 

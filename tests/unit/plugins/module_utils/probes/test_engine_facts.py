@@ -15,6 +15,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts
     setting,
     socket_path,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT
 
 from tests.unit.plugins.module_utils.probes.laying import lay
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
@@ -34,7 +35,7 @@ def test_a_running_engine(tmp_path: Path) -> None:
         "token=abc",
     )
     with running(*words) as pid:
-        found = facts(pid, entry(pid, "dockerd", uid=7), None, "/nonexistent/daemon.json")
+        found = facts(pid, entry(pid, "dockerd", uid=7), None, "/nonexistent/daemon.json", ROOT)
     assert (found["state"], found["pid"], found["uid"]) == ("running", pid, 7)
     assert found["argv"][0] == "dockerd"
     assert found["argv"][-1] == "token=(redacted)"
@@ -50,7 +51,7 @@ def test_a_running_engine(tmp_path: Path) -> None:
 def test_a_stopped_engine(tmp_path: Path) -> None:
     lay(tmp_path, {"daemon.json": '{"icc": false}'})
     planned = ["/usr/bin/dockerd", "-H", "fd://", "$DOCKER_OPTS"]
-    found = facts(None, {}, planned, str(tmp_path / "daemon.json"))
+    found = facts(None, {}, planned, str(tmp_path / "daemon.json"), ROOT)
     assert (found["state"], found["pid"], found["argv"], found["started"]) == ("stopped", None, None, None)
     assert (found["binary"], found["flags"]) == (None, {"host": ["fd://"]})
     assert found["config"]["settings"] == {"icc": False}
@@ -59,7 +60,7 @@ def test_a_stopped_engine(tmp_path: Path) -> None:
 def test_a_process_that_ends_meanwhile() -> None:
     with running("dockerd") as pid:
         pass
-    found = facts(pid, entry(pid, "dockerd"), None, "/nonexistent/daemon.json")
+    found = facts(pid, entry(pid, "dockerd"), None, "/nonexistent/daemon.json", ROOT)
     sentence = f"/proc/{pid}/cmdline: the process has ended"
     assert found["argv"] == found["flags"] == found["config"] == {"error": sentence}
     assert found["started"] is None

@@ -102,7 +102,9 @@ def test_name_with_spaces_and_parentheses(tmp_path: Path) -> None:
         (f"/docker/{ID}/init.scope", ID),
         (f"/docker/{ID}/docker/{INNER}", ID),
         (f"/system.slice/docker-{ID}.scope", ID),
-        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope", ID),
+        # An account names its cgroups as it likes.
+        (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope", None),
+        (f"/user@1000.service/{ID}", None),
         (f"/machine.slice/libpod-{ID}.scope/container", ID),
         (f"/kubepods/besteffort/pod1234/{ID}", ID),
         (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope", ID),
@@ -141,7 +143,38 @@ def test_containers_by_cgroup() -> None:
         11: made(11, 10, cgroup=f"/docker/{ID}/sub"),
         12: made(12, 1, cgroup="/system.slice/ssh.service"),
     }
-    assert processes.by_container(walked) == {ID: [walked[10], walked[11]]}
+    assert processes.by_container(walked, 0) == {ID: [walked[10], walked[11]]}
+    # Of an engine of an account a cgroup of root's proves nothing.
+    assert processes.by_container(walked, 1000) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory away")
+def test_s13_a_cgroup_that_an_account_has_made_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_CGROUP_MOUNTS", (str(tmp_path),))
+    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
+    below = f"system.slice/own.service/{ID}"
+    (tmp_path / below).mkdir(parents=True)
+    processes._is_roots.cache_clear()
+    assert processes.container_of(f"/{below}/deeper") == ID
+    os.chown(tmp_path / below, 1234, 1234)
+    processes._is_roots.cache_clear()
+    assert processes.container_of(f"/{below}/deeper") is None
+    processes._is_roots.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["hid\x0bden", "a\x1cb", "a\u2028b", "a:b::c"])
+def test_s13_a_name_of_a_cgroup_hides_no_process(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    real = processes.text_of
+
+    def text_of(path: str, *limits: int) -> str:
+        return f"1:name=systemd:/{name}\n0::/\n" if path.endswith("/cgroup") else real(path, *limits)
+
+    monkeypatch.setattr(processes, "text_of", text_of)
+    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
+    found = processes.read(os.getpid())
+    assert found is not None and found["cgroup"] == f"/{name}"
 
 
 @pytest.fixture
@@ -175,8 +208,13 @@ def test_containers_by_their_shim_where_there_is_no_cgroup(shim: dict[str, Any])
         pid + 2: made(pid + 2, 9, name="containerd-shim", cgroup=f"/docker/{ID}"),
         pid + 3: made(pid + 3, 999_999),
     }
-    members = {key: [each["pid"] for each in value] for key, value in processes.by_container(walked).items()}
+    members = {
+        key: [each["pid"] for each in value]
+        for key, value in processes.by_container(walked, shim["uid"]).items()
+    }
     assert members == {ID: [5, 7, 9, pid + 1, pid + 2]}
+    # Any account may call its process so.
+    assert processes.by_container(walked, shim["uid"] + 1).get(ID) is None
 
 
 def test_shims_of_docker(shim: dict[str, Any]) -> None:
