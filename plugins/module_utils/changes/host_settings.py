@@ -28,7 +28,12 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.service imp
     ServiceError,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import identity, limits, reading
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    foreign_json,
+    identity,
+    limits,
+    reading,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place, acting_as
 
@@ -305,11 +310,9 @@ def _of_home(account: Account, path: str) -> Place:
 def _client_settings(path: str) -> dict[str, Any]:
     seen = atomic.look(path)
     try:
-        known = json.loads(seen[0]) if seen and seen[0].strip() else {}
-    except (ValueError, RecursionError) as problem:
-        raise atomic.Unwritable(
-            f"{atomic.shown(path)} is no JSON: {problem}; correct it, or move it away"
-        ) from problem
+        known = foreign_json.loads(seen[0], atomic.shown(path)) if seen and seen[0].strip() else {}
+    except foreign_json.NotJson as problem:
+        raise atomic.Unwritable(f"{problem}; correct it, or move it away") from problem
     if not isinstance(known, dict):
         raise atomic.Unwritable(f"{atomic.shown(path)} is no JSON object; correct it, or move it away")
     return known

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -157,10 +157,7 @@ def _context(meta: Path, folder: Path, root: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> Mapping[str, Any]:
-    try:
-        return _mapping(json.loads(_held(path) or "{}"))
-    except (ValueError, RecursionError) as problem:
-        raise Unreadable(f"{path} is not JSON") from problem
+    return _mapping(foreign_json.loads(_held(path) or "{}", str(path)))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
