@@ -214,8 +214,12 @@ def test_s3_rolling_back_follows_no_link_of_the_account(worker: Host) -> None:
     assert not host.run("ls /root-was-here", check=False).stdout
 
 
-@pytest.mark.parametrize("content", ["[" * 200_000, "{,}"], ids=["deep", "broken"])
-def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("[" * 200_000, "is JSON with more values than are read"), ("{,}", "is no JSON")],
+    ids=["deep", "broken"],
+)
+def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, reason: str) -> None:
     host = worker
     # As a run that was killed right before its commit leaves it.
     host.run(
@@ -225,12 +229,12 @@ def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str) -> 
     as_worker(host, f"cat /tmp/config.json > {CLIENT_JSON}")
     told = changed(config(host, {"debug": True}, apply=True))
     (notice,) = (each for each in told["notices"] if "is open still" in each)
-    assert f"{CLIENT_JSON} is no JSON" in notice
+    assert f"{CLIENT_JSON} {reason}" in notice
     assert host.docker("info", "--format", "{{.Debug}}").stdout == "true\n"
     # What else there was to undo is undone.
     assert not exists(host, UNIT) and not exists(host, f"{LINGER}/worker")
     for result in (apply(host, state="resolved"), ask(host)):
-        assert result.get("failed") and f"{CLIENT_JSON} is no JSON" in result["msg"], result
+        assert result.get("failed") and f"{CLIENT_JSON} {reason}" in result["msg"], result
     as_worker(host, f"echo '{{}}' > {CLIENT_JSON}")
     assert changed(apply(host, state="resolved"))["resolved"]
     done(ask(host))

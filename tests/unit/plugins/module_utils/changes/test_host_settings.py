@@ -81,7 +81,12 @@ def test_file_behind_a_link_of_the_client(client: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{,}", "is no JSON:"), ("[]", "is no JSON object;"), ("[" * 200_000, "is no JSON:")]
+    ("text", "said"),
+    [
+        ("{,}", "is no JSON:"),
+        ("[]", "is no JSON object;"),
+        ("[" * 200_000, "is JSON with more values than are read;"),
+    ],
 )
 def test_file_of_the_client_that_is_broken(client: Path, text: str, said: str) -> None:
     client.parent.mkdir()

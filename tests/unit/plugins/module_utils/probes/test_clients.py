@@ -169,7 +169,9 @@ def test_contexts_of_another_shape(tmp_path: Path, content: str) -> None:
 
 def test_what_is_not_json_is_named_and_not_quoted(tmp_path: Path) -> None:
     path = lay(tmp_path, {"home/alice/.docker/config.json": "secret"}) / "home/alice/.docker/config.json"
-    assert clients(ACCOUNTS, tmp_path)[0]["current_context"] == {"error": f"{path} is not JSON"}
+    assert clients(ACCOUNTS, tmp_path)[0]["current_context"] == {
+        "error": f"{path} is no JSON: Expecting value in line 1, column 1"
+    }
 
 
 def test_too_many_contexts(tmp_path: Path) -> None:
