@@ -29,5 +29,5 @@ PREFIXES = (
 
 
 def told_variables(facts: Iterable[str]) -> list[str]:
-    """The names among the facts that are those of variables of this collection, sorted."""
-    return sorted(name for name in map(str, facts) if name.startswith(PREFIXES))
+    """The names among the facts that are those of variables of this collection, inner ones too, sorted."""
+    return sorted(name for name in map(str, facts) if name.lstrip("_").startswith(PREFIXES))
