@@ -67,17 +67,23 @@ def owners(
 ) -> dict[str, str]:
     """The names among the wanted that belong to another host of the inventory and not to this one, with that host."""
     named = of_host(hostvars, host)
-    own = set(alt_names([*named, *resolved(named)]))
+    own = {*_called(named), *alt_names(resolved(named))}
     foreign = [name for name in wanted if name not in own]
     if not foreign:
         return {}
     others = {name: of_host(hostvars, name) for name in hosts if name != host}
-    found = {name: other for other, called in others.items() for name in alt_names(called)}
+    found = {name: other for other, called in others.items() for name in _called(called)}
     if any(name.startswith("IP:") for name in foreign):
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for other, known in zip(others, pool.map(resolved, others.values())):
                 found.update(dict.fromkeys(alt_names(known), other))
     return {name: found[name] for name in foreign if name in found}
+
+
+def _called(names: Iterable[Any]) -> set[str]:
+    """The names, and what they are called for short within their domain."""
+    long = alt_names(names)
+    return {*long, *(name.partition(".")[0] for name in long if name.startswith("DNS:"))}
 
 
 def endpoint_of(endpoint: Any, names: Iterable[str]) -> str | None:

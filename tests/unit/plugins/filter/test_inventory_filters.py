@@ -110,6 +110,8 @@ def test_a_name_that_no_resolver_takes_has_no_address() -> None:
         (["IP:192.0.2.9"], "dock2", None),
         (["DNS:dock2"], "dock1", "DNS:dock2 belongs to dock2 by the inventory"),
         (["DNS:dock2.example"], "dock1", "belongs to dock2 by the inventory"),
+        (["DNS:dock3"], "dock1", "DNS:dock3 belongs to dock3.example by the inventory"),
+        (["DNS:dock3"], "dock3.example", None),
         (["IP:192.0.2.8"], "dock1", "IP:192.0.2.8 belongs to dock2 by the inventory"),
         (["IP:192.0.2.9"], "dock1", "IP:192.0.2.9 belongs to dock2 by the inventory"),
         (["IP:192.0.2.77"], "dock1", None),
@@ -127,6 +129,7 @@ def test_a_name_belongs_to_the_host_that_the_inventory_calls_so(
     hosts = {
         "dock1": {},
         "dock2": {"ansible_host": "dock2.example"},
+        "dock3.example": {},
         "alias": {"ansible_host": "dock2.example"},
         "broken": broken,
     }
