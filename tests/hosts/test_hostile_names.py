@@ -143,3 +143,42 @@ def test_an_address_that_only_the_host_knows_is_not_listened_on(authority: Autho
     assert f"would listen on {authority.host.ip}, which only the host itself tells" in played.stdout
     trusted = authority.play(daemon_tls_addresses=[], daemon_tls_names_from_facts=True)
     assert f"DNS:{VICTIM} belongs to" in trusted.stdout
+
+
+def test_an_endpoint_of_another_host_is_not_asked_and_is_no_context(
+    fallen: Host, host: Host, tmp_path: Path
+) -> None:
+    """Whoever proves the host would show its certificate elsewhere, and its context would lead there."""
+    elsewhere = f"tcp://{host.ip}:2376"
+    lying.lie(fallen, {"modules.daemon_tls": [(["endpoints"], [elsewhere])]})
+    shared = {
+        "daemon_tls_pki": "authority",
+        "certificate_authority_directory": str(tmp_path / "ca"),
+        "daemon_tls_addresses": [fallen.ip],
+        "daemon_tls_client_hosts": "client",
+        "daemon_tls_client_user": "worker",
+        "compliance_audit_hosts": "good",
+        "daemon_apply_settle": 1,
+    }
+    hosts = {
+        "good": {"ansible_host": fallen.name, "ansible_python_interpreter": lying.LIAR},
+        "client": {"ansible_host": host.name},
+    }
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(yaml.safe_dump({"docker": {"hosts": hosts}}), encoding="utf-8")
+    played = play.playbook(
+        ["nobody"],
+        "bulwark.docker.tls",
+        shared,
+        "--inventory",
+        str(inventory),
+        "--limit",
+        "docker",
+        check=False,
+    )
+    assert played.rc == 2
+    assert (
+        f"the host says that its engine listens on {elsewhere}, which is none of its names" in played.stdout
+    )
+    assert "The change was undone." in played.stdout
+    assert elsewhere not in host.run("cat /home/worker/.docker/contexts/meta/*/meta.json", check=False).stdout
