@@ -54,13 +54,17 @@ _value:
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.plugin_utils.report.harden import change_of
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import Malformed, bounded
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.harden import (
+    change_of,
+)
 
 # What Ansible adds to a result (its warnings, for one) is not all plain data.
 _OF_A_REPORT = ("schema", "profile", "host", "findings", "score", "waivers")
+_MESSAGE = 10_000
 
 
 def audit_outcomes(hostvars: Any, hosts: Iterable[str]) -> str:
@@ -69,17 +73,52 @@ def audit_outcomes(hostvars: Any, hosts: Iterable[str]) -> str:
     registered = {host: hostvars.raw_get(host) for host in sorted(set(hosts)) if host in hostvars}
     return json.dumps(
         [
-            {**_outcome(host, variables.get("compliance_audit_result")), **_of_a_change(variables)}
+            _entry(host, variables)
             for host, variables in registered.items()
             if "compliance_audit_check" in variables
-        ]
+        ],
+        allow_nan=False,
     )
 
 
-def _of_a_change(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What a harden run adds to the outcome: the audit before it, and the change, each where there is one."""
-    found = {"before": _report_in(variables.get("compliance_audit_before")), "change": change_of(variables)}
-    return {key: value for key, value in found.items() if value is not None}
+def _entry(host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a host. What it answered costs nobody but itself."""
+    outcome = _guarded(
+        lambda: _outcome(host, variables.get("compliance_audit_result")),
+        lambda why: _without_result(host, "failed", why),
+    )
+    before = _guarded(
+        lambda: _report_in(variables.get("compliance_audit_before")),
+        # No audit, and not none: the host shows as one that cannot be read.
+        lambda why: {"unreadable": why},
+    )
+    change = _guarded(
+        lambda: _plain(change_of(variables), "change"),
+        lambda why: {"mode": "failed", "effect": "none", "message": why},
+    )
+    chosen = _guarded(lambda: _plain(_severities(variables), "severities"), lambda why: None)
+    more = {"before": before, "change": change, "severities": chosen}
+    return {**outcome, **{key: value for key, value in more.items() if value is not None}}
+
+
+def _guarded(found: Callable[[], Any], instead: Callable[[str], Any]) -> Any:
+    try:
+        return found()
+    except Malformed as error:
+        return instead(f"what it returned cannot be read: {error}")
+    except Exception as error:
+        return instead(f"what it returned cannot be read: {type(error).__name__}: {str(error)[:_MESSAGE]}")
+
+
+def _plain(value: Any, name: str) -> Any:
+    """Ansible's containers and texts as plain data of a size and depth that a result may have."""
+    return bounded(json.loads(json.dumps(value, allow_nan=False)), name)
+
+
+def _severities(variables: Mapping[str, Any]) -> Any:
+    """Those that the play chose for the host, as the check of its options kept them before the host answered."""
+    kept = variables.get("compliance_audit_chosen")
+    return kept.get("severities") if isinstance(kept, Mapping) else None
 
 
 def _outcome(host: str, registered: Any) -> dict[str, Any]:
@@ -93,15 +132,16 @@ def _outcome(host: str, registered: Any) -> dict[str, Any]:
     return {"host": host, "status": "audited", "message": None, "result": result}
 
 
-def _report_in(registered: Any) -> dict[str, Any] | None:
+def _report_in(registered: Any) -> Any:
     """The report among what was registered, None where the audit did not end with one."""
     if not isinstance(registered, Mapping) or registered.get("failed") or "findings" not in registered:
         return None
-    return {key: registered[key] for key in _OF_A_REPORT if key in registered}
+    return _plain({key: registered[key] for key in _OF_A_REPORT if key in registered}, "result")
 
 
 def _without_result(host: str, status: str, message: Any) -> dict[str, Any]:
-    return {"host": host, "status": status, "message": str(message or "no message was given"), "result": None}
+    text = str(message or "no message was given")[:_MESSAGE]
+    return {"host": host, "status": status, "message": text, "result": None}
 
 
 class FilterModule:

@@ -40,30 +40,15 @@ _value:
   sample: ["DNS:dock1.example.com", "IP:192.0.2.7"]
 """
 
-import ipaddress
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-# Underscores are no part of host names, and of many inventories; Go compares them like any other character.
-_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
-_LOCAL = ("localhost", "localdomain")
+from ansible_collections.bulwark.docker.plugins.plugin_utils.inventory.names import alt_names
 
 
 def subject_alt_names(names: Iterable[Any]) -> list[str]:
     """The names with their prefixes, sorted."""
-    return sorted({found for name in names if name and (found := _with_prefix(str(name))) is not None})
-
-
-def _with_prefix(name: str) -> str | None:
-    name = re.sub(r"^(DNS|IP( Address)?):", "", name.strip(), flags=re.IGNORECASE)
-    try:
-        address = ipaddress.ip_address(name.strip("[]").partition("%")[0])
-    except ValueError:
-        name = name.lower().rstrip(".")
-        fits = _NAME.fullmatch(name) and name.rpartition(".")[2] not in _LOCAL
-        return f"DNS:{name}" if fits else None
-    return None if address.is_loopback or address.is_unspecified else f"IP:{address}"
+    return alt_names(names)
 
 
 class FilterModule:

@@ -47,7 +47,11 @@ def test_open_listener_is_refused_then_secured_and_none_is_made(host: Host, tmp_
     assert without["refused"][0]["control"] == "listener.docker_api_unauthenticated"
     assert (without["transaction"], status(host, 2375)) == (None, "200")
 
-    authority = {"daemon_tls_pki": "authority", "certificate_authority_directory": str(tmp_path / "ca")}
+    authority = {
+        "daemon_tls_pki": "authority",
+        "certificate_authority_directory": str(tmp_path / "ca"),
+        "daemon_tls_addresses": [host.ip],
+    }
     secured = harden(host, tmp_path, **authority)
     assert not secured["refused"]
     assert (status(host, 2375), status(host, 2376)) == ("000", "000")

@@ -52,6 +52,7 @@ def played(shared_host: Host, controller: Path) -> Iterator[tuple[Host, play.Pla
     variables = {
         "daemon_tls_pki": "authority",
         "certificate_authority_directory": str(controller / "authority"),
+        "daemon_tls_addresses": [shared_host.ip],
     }
     checked = run(shared_host, controller, certificates("check"), variables, "--check", "--diff")
     left = shared_host.run(f"ls -d {SOURCE} {PROOF}", check=False).stdout + "".join(
@@ -144,7 +145,11 @@ def test_an_authority_elsewhere_signs_what_lies_in_the_exchange_directory(played
     """Edge case 70: a certificate without a wanted name is asked for anew."""
     host = played[0]
     exchange = controller / "exchange"
-    waits = {"daemon_tls_pki": "external", "daemon_tls_exchange_directory": str(exchange)}
+    waits = {
+        "daemon_tls_pki": "external",
+        "daemon_tls_exchange_directory": str(exchange),
+        "daemon_tls_addresses": [host.ip],
+    }
     skip = {**waits, "daemon_tls_when_refused": "skip"}
     tell = {"ansible.builtin.debug": {"msg": "waits={{ __daemon_tls_waits }}"}}
     sign = {

@@ -115,12 +115,28 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
         "subjects": subjects,
         "counts": {verdict: count for verdict, count in counts.items() if count},
         "remedy": _remedy(control, _user_of(engine)) if verdict in (FAIL, MANUAL) else None,
-        "references": {
-            "requirements": list(control.requirements),
-            "cis_1_6_0": list(control.cis_1_6_0),
-            "cis_1_8_0": list(control.cis_1_8_0),
-            "owasp": list(control.owasp),
-        },
+        "references": _references(control),
+    }
+
+
+def words_of(control: Control, user: str | None) -> dict[str, Any]:
+    """What every finding of the control says, whatever was seen; `user` is whose engine it is, None for the system's
+    and for the host."""
+    return {
+        "title": control.title,
+        "severity": _severity(control, {"user": user}),
+        "scope": control.scope,
+        "remedy": _remedy(control, user),
+        "references": _references(control),
+    }
+
+
+def _references(control: Control) -> dict[str, list[str]]:
+    return {
+        "requirements": list(control.requirements),
+        "cis_1_6_0": list(control.cis_1_6_0),
+        "cis_1_8_0": list(control.cis_1_8_0),
+        "owasp": list(control.owasp),
     }
 
 

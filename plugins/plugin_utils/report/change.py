@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import Malformed, bounded
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.text import count, percent
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import CHANGE_EFFECTS, MODES
 
@@ -28,10 +29,13 @@ def read_change(raw: Any) -> dict[str, Any] | None:
     if raw is None:
         return None
     try:
-        return _change(raw)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _change(bounded(raw, "change"))
+    except Malformed as error:
+        message = f"what was changed cannot be read: {error}"
+    except Exception as error:
+        # Whatever a host may return, the report of the others is whole.
         message = f"what was changed cannot be read: {type(error).__name__}: {error}"
-        return _change({"mode": "failed", "message": message, "effect": "none"})
+    return _change({"mode": "failed", "message": message, "effect": "none"})
 
 
 def _change(raw: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,13 @@ The shape is described by docs/report.schema.json. The same input gives the same
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import Malformed, bounded, where
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import differences, read_change
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.shape import MOST, check, kind_of
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
     OUTCOMES,
     SCHEMA,
@@ -20,6 +24,7 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary i
     VERDICTS,
     WAIVER_STATES,
 )
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.words import in_own_words
 
 _FINDING_KEYS = ("control", "title", "severity", "verdict", "engine", "message", "scope")
 _SUBJECT_KEYS = ("kind", "id", "name", "verdict")
@@ -31,6 +36,7 @@ _REFERENCE_KEYS = ("requirements", "cis_1_6_0", "cis_1_8_0", "owasp")
 _ENGINE_KEYS = ("name", "state", "version", "containers")
 _ATTESTATION_KEYS = ("by", "date", "valid_until", "note", "state")
 _WEIGHTS = ("passed", "failed", "waived")
+_MESSAGE = 10_000
 _UNAUDITED: dict[str, Any] = {
     "profile": None,
     "hostname": None,
@@ -44,23 +50,28 @@ _UNAUDITED: dict[str, Any] = {
     "failed_by_severity": None,
 }
 
+Part = dict[str, Any]
+# The path to a value, as bounds.where reads it.
+Place = Any
 
-def outcome(finding: dict[str, Any]) -> str:
+
+def outcome(finding: Part) -> str:
     """The verdict of a finding, or `waived` for a failure whose subjects are all waived."""
     return "waived" if finding["waived"] else str(finding["verdict"])
 
 
-def build_report(hosts: list[dict[str, Any]], title: str, generated: str | None = None) -> dict[str, Any]:
+def build_report(hosts: list[Part], title: str, generated: str | None = None) -> Part:
     """The report of the hosts, each as {"host", "status", "message", "result"}, and after a harden run with
-    `before`, the result of an audit before it, and `change`, as the filter audit_outcomes gives them.
+    `before`, the result of an audit before it, and `change`, as the filter audit_outcomes gives them. With
+    `severities`, those that the play chose for the host, by control.
 
-    A host whose result cannot be read is a failed host, it is never left out.
+    A host whose result is not what the module returns is a failed host, and costs the others nothing.
     Only a report that says when it was generated holds times; otherwise equal findings give equal reports.
     Raises ValueError when an entry itself is malformed or a host is listed twice.
     """
-    rows: list[dict[str, Any]] = []
-    findings: list[dict[str, Any]] = []
-    waivers: list[dict[str, Any]] = []
+    rows: list[Part] = []
+    findings: list[Part] = []
+    waivers: list[Part] = []
     for entry in hosts:
         row, found, accepted = _host(_checked(entry))
         rows.append(row)
@@ -84,7 +95,7 @@ def build_report(hosts: list[dict[str, Any]], title: str, generated: str | None 
     }
 
 
-def _checked(entry: dict[str, Any]) -> dict[str, Any]:
+def _checked(entry: Part) -> Part:
     if not isinstance(entry, dict) or not isinstance(entry.get("host"), str) or not entry["host"]:
         raise ValueError(f"an entry of the hosts of the report has no host name: {entry!r:.120}")
     if entry.get("status") not in STATUSES:
@@ -94,32 +105,39 @@ def _checked(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-def _host(entry: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+def _host(entry: Part) -> tuple[Part, list[Part], list[Part]]:
     """One host's row, findings and waivers."""
     name, status, message = entry["host"], entry["status"], entry.get("message")
     change, before = read_change(entry.get("change")), None
     try:
         before = _before(entry)
         if status == "audited":
-            row, found, accepted = _audited(name, message, entry["result"])
+            row, found, accepted = _audited(entry, "result")
             return {**row, "before": _compared(before, found), "change": change}, found, accepted
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except Malformed as error:
+        status, message = "failed", f"its audit result cannot be read: {error}"
+    except Exception as error:
+        # Whatever a host may return, the report of the others is whole.
         status, message = "failed", f"its audit result cannot be read: {type(error).__name__}: {error}"
-    row = {"host": name, "status": status, "message": message or "no reason was given", **_UNAUDITED}
+    row = {"host": name, "status": status, "message": _said(message), **_UNAUDITED}
     return {**row, "before": _compared(before, []), "change": change}, [], []
 
 
-def _before(entry: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+def _said(message: Any) -> str:
+    """Why a host was not audited, whatever it answered instead."""
+    text = str(message or "no reason was given")[:_MESSAGE]
+    return str(bounded(text, "message"))
+
+
+def _before(entry: Part) -> tuple[Part, list[Part]] | None:
     """The row and findings of the audit before the change."""
     if entry.get("before") is None:
         return None
-    row, found, _unused = _audited(entry["host"], None, entry["before"])
+    row, found, _unused = _audited(entry, "before")
     return row, found
 
 
-def _compared(
-    before: tuple[dict[str, Any], list[dict[str, Any]]] | None, findings: list[dict[str, Any]]
-) -> dict[str, Any] | None:
+def _compared(before: tuple[Part, list[Part]] | None, findings: list[Part]) -> Part | None:
     """What the report holds of the audit before: its counts, and what is otherwise now."""
     if before is None:
         return None
@@ -130,7 +148,7 @@ def _compared(
     }
 
 
-def _worst(findings: list[dict[str, Any]]) -> dict[str, str]:
+def _worst(findings: list[Part]) -> dict[str, str]:
     """Each control's outcome, the worst of its engines."""
     worst: dict[str, str] = {}
     for one in findings:
@@ -139,70 +157,132 @@ def _worst(findings: list[dict[str, Any]]) -> dict[str, str]:
     return worst
 
 
-def _audited(
-    name: str, message: str | None, result: dict[str, Any]
-) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    if result["schema"] != SCHEMA:
-        raise ValueError(f"it has schema {result['schema']}, this report reads schema {SCHEMA}")
-    findings = [{"host": name, **_finding(one)} for one in result["findings"]]
-    about, score = result["host"], result["score"]
-    row = {
-        "host": name,
-        "status": "audited",
-        "message": message,
-        "profile": result["profile"],
-        "hostname": about["name"],
-        "os": about["os"],
-        "kernel": about["kernel"],
-        "engines": [{key: engine[key] for key in _ENGINE_KEYS} for engine in about["engines"]],
-        "privileged": about["privileged"],
-        "collected": about["collected"],
-        "score": {"percent": score["percent"], **{key: score[key] for key in _WEIGHTS}},
-        **_counts(findings),
-    }
-    waivers = [
-        {
-            **{key: one[key] for key in _WAIVER_KEYS},
-            "state": one["state"],
-            "matched": one["matched"],
-            "host": name,
-        }
-        for one in result["waivers"]
+def _audited(entry: Part, which: str) -> tuple[Part, list[Part], list[Part]]:
+    """The row, the findings and the waivers of a result, in which nothing is left that the schema does not allow."""
+    name, place = entry["host"], (None, which)
+    result = _mapping(bounded(entry.get(which), which), place)
+    if type(result.get("schema")) is not int or result["schema"] != SCHEMA:
+        raise Malformed(f"it has schema {result.get('schema')!r:.40}, this report reads schema {SCHEMA}")
+    findings = [
+        _finding(name, one, (part, number)) for part, number, one in _entries(result, "findings", place)
     ]
-    return row, findings, waivers
+    _refuse_twice(findings, place)
+    findings = [in_own_words(one, _severities(entry)) for one in findings]
+    told = _told(result, place)
+    row = {"host": name, "status": "audited", "message": None, **told, "score": _score(findings)}
+    return {**row, **_counts(findings)}, findings, list(_waivers(name, result, place))
 
 
-def _finding(raw: dict[str, Any]) -> dict[str, Any]:
-    if raw["verdict"] not in VERDICTS or raw["severity"] not in SEVERITIES:
-        raise ValueError(f"{raw['control']} has the verdict {raw['verdict']} and severity {raw['severity']}")
-    subjects = [_subject(one) for one in raw["subjects"]]
-    subjects.sort(
+def _severities(entry: Part) -> Part:
+    chosen = entry.get("severities")
+    return chosen if isinstance(chosen, dict) else {}
+
+
+def _told(result: Part, place: Place) -> Part:
+    """What a host tells of itself."""
+    about = _mapping(_value(result, "host", place), (place, "host"))
+    told = {
+        "profile": _value(result, "profile", place),
+        "hostname": _value(about, "name", (place, "host")),
+        **{key: _value(about, key, (place, "host")) for key in ("os", "kernel", "privileged", "collected")},
+        "engines": [
+            {key: _value(_mapping(one, (part, number)), key, (part, number)) for key in _ENGINE_KEYS}
+            for part, number, one in _entries(about, "engines", (place, "host"))
+        ],
+    }
+    check(told, "told", place)
+    return told
+
+
+def _refuse_twice(findings: list[Part], place: Place) -> None:
+    """A control is judged once on an engine: what came twice would count twice."""
+    seen: set[tuple[str, str | None]] = set()
+    for one in findings:
+        key = (one["control"], one["engine"])
+        if key in seen:
+            raise Malformed(f"{where((place, 'findings'))} has {one['control']} twice for one engine")
+        seen.add(key)
+
+
+def _score(findings: list[Part]) -> Part:
+    """The score by the function that the audit uses, over what the report holds."""
+    listed = [
+        {**one, "counts": {verdict: number for verdict, number in one["counts"].items() if number}}
+        for one in findings
+    ]
+    score = judge.score_of(listed)
+    return {key: score[key] for key in ("percent", *_WEIGHTS)}
+
+
+def _finding(name: str, raw: Any, place: Place) -> Part:
+    raw = _mapping(raw, place)
+    counts = _mapping(_value(raw, "counts", place), (place, "counts"))
+    references = _mapping(_value(raw, "references", place), (place, "references"))
+    found = {
+        "host": name,
+        **{key: _value(raw, key, place) for key in _FINDING_KEYS},
+        "catalogued": False,
+        "waived": raw.get("waived", False),
+        "counts": {**dict.fromkeys(VERDICTS, 0), **counts},
+        "subjects": [_subject(one, (part, number)) for part, number, one in _entries(raw, "subjects", place)],
+        "attestation": _part(raw, "attestation", _ATTESTATION_KEYS, place),
+        "remedy": _part(raw, "remedy", _REMEDY_KEYS, place),
+        "references": {key: references.get(key, []) for key in _REFERENCE_KEYS},
+    }
+    check(found, "finding", place)
+    found["subjects"].sort(
         key=lambda one: (VERDICTS.index(one["verdict"]), one["kind"], one["name"] or "", one["id"] or "")
     )
-    return {
-        **{key: raw[key] for key in _FINDING_KEYS},
-        "waived": bool(raw.get("waived")) and raw["verdict"] == "fail",
-        "counts": {verdict: raw["counts"].get(verdict, 0) for verdict in VERDICTS},
-        "subjects": subjects,
-        "attestation": _part(raw.get("attestation"), _ATTESTATION_KEYS),
-        "remedy": _part(raw["remedy"], _REMEDY_KEYS),
-        "references": {key: sorted(raw["references"].get(key, [])) for key in _REFERENCE_KEYS},
-    }
+    found["references"] = {key: sorted(ids) for key, ids in found["references"].items()}
+    return found
 
 
-def _subject(raw: dict[str, Any]) -> dict[str, Any]:
+def _subject(raw: Any, place: Place) -> Part:
+    raw = _mapping(raw, place)
     return {
-        **{key: raw[key] for key in _SUBJECT_KEYS},
+        **{key: _value(raw, key, place) for key in _SUBJECT_KEYS},
         **{key: raw.get(key) for key in _SEEN_KEYS},
-        "waiver": _part(raw.get("waiver"), _WAIVED_KEYS),
+        "waiver": _part(raw, "waiver", _WAIVED_KEYS, place),
     }
 
 
-def _part(raw: dict[str, Any] | None, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    return None if raw is None else {key: raw[key] for key in keys}
+def _waivers(name: str, result: Part, place: Place) -> Iterator[Part]:
+    for part, number, raw in _entries(result, "waivers", place):
+        at = (part, number)
+        one = {key: _value(_mapping(raw, at), key, at) for key in (*_WAIVER_KEYS, "state", "matched")}
+        check({**one, "hosts": []}, "waiver", at)
+        yield {**one, "host": name}
 
 
-def _counts(findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _mapping(raw: Any, place: Place) -> Part:
+    if not isinstance(raw, dict):
+        raise Malformed(f"{where(place)} is {kind_of(raw)} where a dictionary is to be")
+    return raw
+
+
+def _value(raw: Part, key: str, place: Place) -> Any:
+    if key not in raw:
+        raise Malformed(f"{where(place)} has no {key}")
+    return raw[key]
+
+
+def _entries(raw: Part, key: str, place: Place) -> Iterator[tuple[Place, int, Any]]:
+    """The entries of a list, each with the path to the list and its number."""
+    listed = _value(raw, key, place)
+    if not isinstance(listed, list):
+        raise Malformed(f"{where((place, key))} is {kind_of(listed)} where a list is to be")
+    for number, one in enumerate(listed):
+        yield (place, key), number, one
+
+
+def _part(raw: Part, key: str, keys: tuple[str, ...], place: Place) -> Part | None:
+    if raw.get(key) is None:
+        return None
+    part = _mapping(raw[key], (place, key))
+    return {name: _value(part, name, (place, key)) for name in keys}
+
+
+def _counts(findings: list[Part]) -> Part:
     """How many findings there are by outcome, and of the failed ones by severity."""
     verdicts = dict.fromkeys(OUTCOMES, 0)
     severities = dict.fromkeys(SEVERITIES, 0)
@@ -214,7 +294,7 @@ def _counts(findings: list[dict[str, Any]]) -> dict[str, Any]:
     return {"verdicts": verdicts, "failed_by_severity": severities}
 
 
-def _totals(rows: list[dict[str, Any]], findings: list[dict[str, Any]]) -> dict[str, Any]:
+def _totals(rows: list[Part], findings: list[Part]) -> Part:
     states = [row["status"] for row in rows]
     scores = [row["score"] for row in rows if row["score"]]
     weights = {key: sum(score[key] for score in scores) for key in _WEIGHTS}
@@ -226,16 +306,16 @@ def _totals(rows: list[dict[str, Any]], findings: list[dict[str, Any]]) -> dict[
     }
 
 
-def _merged_waivers(waivers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merged_waivers(waivers: list[Part]) -> list[Part]:
     """The same waiver of several hosts as one, unmatched only if it matches nothing on any of them."""
-    merged: dict[tuple[str, ...], dict[str, Any]] = {}
+    merged: dict[tuple[str, ...], Part] = {}
     for one in sorted(waivers, key=lambda one: str(one["host"])):
         key = tuple(str(one[part]) for part in _WAIVER_KEYS)
         whole = merged.setdefault(
             key,
             {**{part: one[part] for part in _WAIVER_KEYS}, "state": "unmatched", "matched": 0, "hosts": []},
         )
-        whole["matched"] += one["matched"]
+        whole["matched"] = min(whole["matched"] + one["matched"], MOST)
         if one["matched"]:
             whole["hosts"].append(one["host"])
         if one["state"] != "unmatched" and whole["state"] != "expired":
@@ -243,5 +323,5 @@ def _merged_waivers(waivers: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(merged.values(), key=lambda one: (WAIVER_STATES.index(one["state"]), _waiver_key(one)))
 
 
-def _waiver_key(waiver: dict[str, Any]) -> list[str]:
+def _waiver_key(waiver: Part) -> list[str]:
     return [str(waiver[part]) for part in _WAIVER_KEYS]

@@ -27,32 +27,34 @@ try:
 except ImportError:
     jmespath = None
 
-_WAIVER = dict.fromkeys(("control", "subject", "reason", "owner", "expires"))
+_DAY = "2026-01-01"
+_WAIVER = {**dict.fromkeys(("control", "subject", "reason", "owner"), ""), "expires": _DAY}
 _SUBJECT = {
-    **dict.fromkeys(("kind", "id", "name", "expected", "actual", "evidence")),
+    **dict.fromkeys(("kind", "id", "name", "expected", "actual", "evidence"), ""),
     "verdict": VERDICTS[0],
-    "waiver": {**dict.fromkeys(("reason", "owner", "expires")), "state": "active"},
+    "waiver": {"reason": "", "owner": "", "expires": _DAY, "state": "active"},
 }
 _FINDING = {
-    **dict.fromkeys(("title", "engine", "message", "scope")),
-    "control": "",
+    **dict.fromkeys(("title", "engine", "message", "scope"), ""),
+    # None of the catalogue, whose findings need not have a remedy.
+    "control": "x",
     "severity": "info",
     "verdict": VERDICTS[0],
     "counts": {},
     "subjects": [_SUBJECT],
-    "attestation": dict.fromkeys(("by", "date", "valid_until", "note", "state")),
-    "remedy": dict.fromkeys(("effect", "role", "variables", "text")),
+    "attestation": {"by": "", "date": _DAY, "valid_until": _DAY, "note": None, "state": "active"},
+    "remedy": {"effect": "manual", "role": None, "variables": {}, "text": None},
     "references": {},
 }
 _RESULT = {
     "schema": SCHEMA,
-    "profile": None,
+    "profile": "",
     "findings": [_FINDING],
-    "score": dict.fromkeys(("percent", "passed", "failed", "waived"), 0),
     "waivers": [{**_WAIVER, "state": "active", "matched": 0}],
     "host": {
-        **dict.fromkeys(("name", "os", "kernel", "privileged", "collected")),
-        "engines": [dict.fromkeys(("name", "state", "version", "containers"))],
+        **dict.fromkeys(("name", "os", "kernel", "collected")),
+        "privileged": True,
+        "engines": [{"name": "", **dict.fromkeys(("state", "version", "containers"))}],
     },
 }
 _CHANGE = {
@@ -67,6 +69,7 @@ _CHANGE = {
 _HOST = {"host": "host", "status": "audited", "message": None, "result": _RESULT}
 # One host with one of everything; None stands for a value of any kind.
 _SHAPE = build_report([{**_HOST, "before": _RESULT, "change": _CHANGE}], title="")
+_SHAPE["findings"][0]["remedy"]["variables"] = None
 
 
 class ExpressionError(ValueError):

@@ -23,14 +23,18 @@ _DIRECTORY_MODE, _FILE_MODE = 0o750, 0o640
 
 def canonical_json(report: dict[str, Any]) -> str:
     """The report as ASCII JSON, with each host, finding and waiver on a line of its own."""
-    members = [f"{json.dumps(key)}: {_lines(value)}" for key, value in report.items()]
+    members = [f"{_dumps(key)}: {_lines(value)}" for key, value in report.items()]
     return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
 
 
 def _lines(value: Any) -> str:
     if not isinstance(value, list) or not value:
-        return json.dumps(value)
-    return "[\n" + ",\n".join(json.dumps(entry) for entry in value) + "\n]"
+        return _dumps(value)
+    return "[\n" + ",\n".join(_dumps(entry) for entry in value) + "\n]"
 
 
 # What the user names a format -> the file and its text.

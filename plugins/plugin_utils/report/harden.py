@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -85,9 +86,9 @@ def _failed(result: Mapping[str, Any]) -> str | None:
 
 def _merged(results: list[Mapping[str, Any]], keys: tuple[str, ...]) -> list[Any]:
     """The entries of all results in their order, each once."""
-    merged: list[Any] = []
+    # By their text, as a host may return any number of them.
+    merged: dict[str, Any] = {}
     for entries in (result.get(key) for result in results for key in keys):
         for one in entries if isinstance(entries, list) else ():
-            if one not in merged:
-                merged.append(one)
-    return merged
+            merged.setdefault(json.dumps(one, sort_keys=True, allow_nan=False), one)
+    return list(merged.values())

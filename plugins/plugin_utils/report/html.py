@@ -253,6 +253,7 @@ def _remedy(remedy: dict[str, Any] | None) -> dict[str, Any] | None:
         "effect": EFFECT_WORDS.get(remedy["effect"], remedy["effect"]),
         "role": remedy["role"],
         "variables": [
-            (key, json.dumps(value, ensure_ascii=False)) for key, value in sorted(variables.items())
+            (key, json.dumps(value, ensure_ascii=False, allow_nan=False))
+            for key, value in sorted(variables.items())
         ],
     }

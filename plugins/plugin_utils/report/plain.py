@@ -21,7 +21,7 @@ def plain(value: Any, name: str) -> Any:
     """
     try:
         return json.loads(value if isinstance(value, str) else json.dumps(value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise AnsibleFilterError(f"{name} was given what is not plain data: {error}") from error
 
 

@@ -51,7 +51,9 @@ def sarif(report: dict[str, Any]) -> str:
             if finding["verdict"] == "fail"
         ],
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
+    return (
+        json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1, allow_nan=False) + "\n"
+    )
 
 
 def _rule(group: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +111,9 @@ def _location(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def _suppression(finding: dict[str, Any]) -> dict[str, Any]:
-    waiver = next(subject["waiver"] for subject in finding["subjects"] if subject["waiver"])
-    return {
-        "kind": "external",
-        "status": "accepted",
-        "justification": visible(f"{waiver['reason']} ({waiver['owner']}, until {waiver['expires']})"),
-    }
+    suppressed = {"kind": "external", "status": "accepted"}
+    waiver = next((subject["waiver"] for subject in finding["subjects"] if subject["waiver"]), None)
+    if waiver is None:
+        return suppressed
+    justification = visible(f"{waiver['reason']} ({waiver['owner']}, until {waiver['expires']})")
+    return {**suppressed, "justification": justification}

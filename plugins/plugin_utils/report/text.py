@@ -27,7 +27,7 @@ def show(value: Any) -> str:
         return _WORDS[value]
     if isinstance(value, list):
         return ", ".join(show(item) for item in value)
-    return visible(json.dumps(value, sort_keys=True, ensure_ascii=False))
+    return visible(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def clip(text: str, width: int) -> str:

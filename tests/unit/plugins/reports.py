@@ -13,6 +13,10 @@ import random
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
+
 Data = dict[str, Any]
 
 RTL_OVERRIDE, ISOLATE_END, ESCAPE, ZERO_WIDTH = "\u202e", "\u2069", "\x1b", "\u200b"
@@ -45,7 +49,6 @@ _OS = (
 _VERDICTS = ("pass", "fail", "not_applicable", "manual", "unknown")
 _ODDS = (52, 24, 14, 6, 4)
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
-_WEIGHT = {"critical": 10, "high": 5, "medium": 3, "low": 1, "info": 0}
 _MESSAGES = {
     "pass": "Everything judged is as expected.",
     "not_applicable": "There is nothing of the kind on this host.",
@@ -55,25 +58,44 @@ _MESSAGES = {
 
 
 def catalogue(count: int) -> list[dict[str, str]]:
-    """That many controls: those of reports.csv, then numbered ones of every scope and severity."""
+    """That many controls: those of reports.csv with what is seen of them, then others; all are in the catalogue, as
+    far as it goes."""
     with Path(__file__).with_name("reports.csv").open(encoding="utf-8") as table:
-        named = list(csv.DictReader(table))[:count]
-    for number in range(len(named), count):
-        scope = _SCOPES[number % len(_SCOPES)]
-        named.append(
-            {
-                "control": f"{scope.rstrip('s')}.rule_{number:03}",
-                "scope": scope,
-                "severity": _SEVERITIES[1 + number % 4],
-                "title": f"Setting {number} of the {scope} is as it should be",
-                "effect": "manual",
-                "role": "",
-                "expected": "on",
-                "actual": "off",
-                "kind": "setting",
-            }
-        )
-    return named
+        named = [{**row, **_words(CATALOGUE[row["control"]])} for row in csv.DictReader(table)]
+    known = {row["control"] for row in named}
+    named += [
+        {**_words(control), "expected": "on", "actual": "off", "kind": "setting"}
+        for control in CATALOGUE.values()
+        if control.id not in known
+    ]
+    return (named + [_unknown(number) for number in range(len(named), count)])[:count]
+
+
+def _words(control: Control) -> dict[str, str]:
+    return {
+        "control": control.id,
+        "scope": control.scope,
+        "severity": control.severity,
+        "title": control.title,
+        "effect": control.remedy.effect,
+        "role": control.remedy.role or "",
+    }
+
+
+def _unknown(number: int) -> dict[str, str]:
+    """A control that the controller does not have, as a result of another release may."""
+    scope = _SCOPES[number % len(_SCOPES)]
+    return {
+        "control": f"{scope.rstrip('s')}.rule_{number:03}",
+        "scope": scope,
+        "severity": _SEVERITIES[1 + number % 4],
+        "title": f"Setting {number} of the {scope} is as it should be",
+        "effect": "manual",
+        "role": "",
+        "expected": "on",
+        "actual": "off",
+        "kind": "setting",
+    }
 
 
 def subject(kind: str, name: str, expected: Any = "on", actual: Any = "off", **more: Any) -> Data:
@@ -140,24 +162,8 @@ def waiver(state: str = "active") -> Data:
 
 
 def score(findings: list[Data]) -> Data:
-    """The score the module would return for the findings."""
-    verdicts = dict.fromkeys((*_VERDICTS, "waived"), 0)
-    by_severity = dict.fromkeys(_SEVERITIES, 0)
-    weights = {"passed": 0, "failed": 0, "waived": 0}
-    for one in findings:
-        result = "waived" if one.get("waived") else one["verdict"]
-        verdicts[result] += 1
-        by_severity[one["severity"]] += result == "fail"
-        column = {"pass": "passed", "fail": "failed", "waived": "waived"}.get(result)
-        if column:
-            weights[column] += _WEIGHT[one["severity"]]
-    judged = weights["passed"] + weights["failed"]
-    return {
-        "percent": round(100 * weights["passed"] / judged, 1) if judged else None,
-        **weights,
-        "verdicts": verdicts,
-        "failed_by_severity": by_severity,
-    }
+    """The score the module returns for the findings."""
+    return judge.score_of(findings)
 
 
 def result(

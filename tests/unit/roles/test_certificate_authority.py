@@ -208,7 +208,7 @@ def test_files(directory: Path, outcomes: dict[str, Any]) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in authority.iterdir()}
     former = next(name for name in modes if name.startswith("ca-former-"))
     assert stat.S_IMODE(authority.stat().st_mode) == 0o700
-    assert modes == {"ca-key.pem": 0o600, "ca.pem": 0o644, former: 0o644}
+    assert modes == {"ca-key.pem": 0o600, "ca.pem": 0o644, former: 0o644, "names.txt": 0o600}
     assert [path.name for path in (directory / "key alone").iterdir()] == ["ca-key.pem"]
 
 

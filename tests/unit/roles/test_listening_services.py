@@ -15,11 +15,19 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.roles import telling
+
 ROOT = Path(__file__).parents[3]
 # Nobody connects to these hosts: what is asked of them is told beforehand.
 HOSTS: dict[str, dict[str, Any]] = {
     "by-ssh": {"ansible_host": "127.0.0.1"},
     "in-docker": {"ansible_connection": "community.docker.docker", "ansible_host": "no-address.invalid"},
+    "trusted": {
+        "ansible_connection": "community.docker.docker",
+        "listening_services_scan_address": "{{ ansible_facts.default_ipv4.address }}",
+    },
+    "tells-address": {"facts": {"listening_services_scan_address": "127.0.0.1"}},
+    "tells-origin": {"ansible_host": "127.0.0.1", "facts": {"listening_services_scan_from": "by-ssh"}},
     "chosen": {"ansible_host": "no-address.invalid", "listening_services_scan_address": "127.0.0.1"},
     "foreign": {"listening_services_scan_address": "192.0.2.1"},
     "from-nowhere": {"listening_services_scan_from": "elsewhere"},
@@ -32,6 +40,10 @@ FACTS = {
     "cacheable": True,
 }
 REFUSED = {
+    # S5: the controller does not scan what a host names.
+    "in-docker": "in-docker was not scanned, because the inventory tells no address of it; set",
+    "tells-address": "the host tells the fact listening_services_scan_address",
+    "tells-origin": "the host tells the fact listening_services_scan_from",
     "foreign": "listening_services_scan_address: 192.0.2.1 is no address of this host.",
     "from-nowhere": "from-nowhere is not scanned from elsewhere: both have to be hosts of the inventory",
     "too-many": "The scan did not take place: ports: these are 3002, and max_ports allows 2000.",
@@ -53,6 +65,8 @@ def play(ports: dict[str, int]) -> dict[str, Any]:
         "vars": {"listening_services_result": inside},
         "tasks": [
             {"ansible.builtin.set_fact": FACTS},
+            # As the module of a hostile host would: these are facts, and no variables of the play.
+            {"told": {"facts": "{{ facts | default({}) }}"}},
             {
                 "block": [
                     # The whole of the role, which ends before its first look at the host.
@@ -96,6 +110,7 @@ def outcomes(tmp_path_factory, ports) -> dict[str, Any]:
         "listening_services_scan_ports": [str(ports["unexplained"])],
     }
     hosts = {name: {**common, **values} for name, values in HOSTS.items()}
+    telling.lay(folder)
     (folder / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
     (folder / "play.yml").write_text(yaml.safe_dump([play(ports)]))
     subprocess.run(

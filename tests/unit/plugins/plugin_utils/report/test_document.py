@@ -128,6 +128,26 @@ def without(key: str) -> dict[str, Any]:
     return host
 
 
+LONG = "x" * 65_000
+
+
+def deep(levels: int) -> Any:
+    value: Any = 0
+    for _level in range(levels):
+        value = [value]
+    return value
+
+
+def twice() -> dict[str, Any]:
+    return reports.audited("web1", [reports.finding(CONTROL, "pass", [])] * 2)
+
+
+def told(key: str, value: Any) -> dict[str, Any]:
+    host = reports.audited("web1", [])
+    host["result"]["host"]["engines"][0][key] = value
+    return host
+
+
 def changed(key: str, value: Any) -> dict[str, Any]:
     host = reports.audited("web1", [reports.finding(CONTROL, "pass", [])])
     host["result"]["findings"][0][key] = value
@@ -137,16 +157,42 @@ def changed(key: str, value: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({"host": "web1", "status": "audited", "message": None, "result": None}, "TypeError"),
-        ({"host": "web1", "status": "audited"}, "KeyError: 'result'"),
+        ({"host": "web1", "status": "audited", "message": None, "result": None}, "result is null where a"),
+        ({"host": "web1", "status": "audited"}, "result is null where a dictionary is to be"),
         ({**reports.audited("web1", []), "result": {"schema": 2}}, "schema 2, this report reads schema 1"),
-        (without("score"), "KeyError: 'score'"),
-        (changed("verdict", "fine"), "the verdict fine"),
-        (changed("severity", "urgent"), "severity urgent"),
-        (changed("subjects", 3), "TypeError"),
+        (without("waivers"), "result has no waivers"),
+        (
+            told("containers", "x" * 9),
+            "result.engines[0].containers is text where an integer or null is to be",
+        ),
+        (changed("verdict", "fine"), "result.findings[0].verdict is 'fine' and not one of fail, unknown"),
+        (changed("severity", "urgent"), "result.findings[0].severity is 'urgent' and not one of critical"),
+        (changed("subjects", 3), "result.findings[0].subjects is an integer where a list is to be"),
+        (changed("title", None), "result.findings[0].title is null where text is to be"),
+        (changed("control", 0), "result.findings[0].control is an integer where text is to be"),
+        (changed("scope", ["x"]), "result.findings[0].scope is a list where text is to be"),
+        (changed("waived", True), "result.findings[0].verdict is 'pass' and not one of fail"),
+        (
+            changed("counts", {"pass": 10**12}),
+            "result.findings[0].counts.pass is out of range: 1000000000000",
+        ),
+        (changed("counts", {"perhaps": 1}), "result.findings[0].counts is 'perhaps' and not one of"),
+        (changed("subjects", [{"kind": "x"}]), "result.findings[0].subjects[0] has no id"),
+        (changed("message", "x" * 70_000), "result.findings[0].message has a text of more than 65536"),
+        (changed("attestation", {"by": 1}), "result.findings[0].attestation has no date"),
+        (changed("references", {"owasp": [1]}), "result.findings[0].references.owasp[0] is an integer"),
+        (changed("evidence", float("nan")), "result.findings[0].evidence is a number out of range"),
+        (changed("evidence", float("inf")), "result.findings[0].evidence is a number out of range"),
+        (changed("evidence", 10**400), "result.findings[0].evidence is a number out of range"),
+        (changed("evidence", deep(400)), "is nested more than 32 deep"),
+        (changed("evidence", deep(100_000)), "is nested more than 32 deep"),
+        (changed("evidence", [0] * 1_000_001), "result holds more than 1000000 values"),
+        (changed("evidence", [LONG] * 1100), "result holds more than 67108864 characters"),
+        (twice(), "result.findings has listener.docker_api_unauthenticated twice for one engine"),
     ],
 )
 def test_a_result_that_cannot_be_read_is_a_failed_host(entry, reason):
+    """S8: it costs that host, and the message says what was wrong and where."""
     document = report([entry, reports.audited("web2", [reports.finding(CONTROL, "pass", [])])])
     VALIDATOR.validate(document)
     broken, sound = document["hosts"]
@@ -277,6 +323,8 @@ def test_a_change_is_kept_as_it_is(mode):
         ({"effect": "reboot"}, "the effect reboot"),
         ({"actions": "all"}, "a str where a list is to be"),
         ({"costs": [{"kind": "x"}]}, "KeyError: 'message'"),
+        ({"notices": deep(400)}, "is nested more than 32 deep"),
+        ({"transaction": float("nan")}, "change.transaction is a number out of range"),
         ({"refused": ["x"]}, "TypeError"),
         ({"skipped": 3}, "TypeError"),
     ],
@@ -305,3 +353,67 @@ def test_what_a_change_leaves_out_is_none_of_it():
         "transaction": None,
         "rolled_back": False,
     }
+
+
+SPOOFED = {
+    "title": "SPOOFED",
+    "severity": "info",
+    "scope": "SPOOFED",
+    "remedy": {
+        "effect": "live",
+        "role": "daemon_config",
+        "variables": {"hosts": "0.0.0.0"},
+        "text": "SPOOFED",
+    },
+    "references": {"owasp": ["SPOOFED"]},
+}
+
+
+def test_a_host_does_not_write_what_stands_over_all_findings_of_a_control():
+    """S12: title, severity, scope, remedy and references come from the catalogue."""
+    honest = reports.finding(CONTROL, "fail", [reports.subject("socket", "x")])
+    document = report([reports.audited("a", [honest]), reports.audited("b", [{**honest, **SPOOFED}])])
+    VALIDATOR.validate(document)
+    words = [{key: one[key] for key in SPOOFED} for one in document["findings"]]
+    assert words[0] == words[1]
+    assert "SPOOFED" not in json.dumps(document)
+    assert words[0]["title"] == CONTROL["title"]
+    assert document["totals"]["failed_by_severity"]["critical"] == 2
+
+
+def test_a_control_that_the_catalogue_lacks_keeps_its_texts_and_says_whose_they_are():
+    """S12: a result of another release is not lost."""
+    unknown = {**reports.finding(CONTROL, "fail", []), **SPOOFED, "control": "x.y"}
+    (found,) = report([reports.audited("b", [unknown])])["findings"]
+    assert (found["catalogued"], found["severity"]) == (False, "info")
+    assert found["title"] == "Not in the catalogue, as b tells it: SPOOFED"
+
+
+def test_a_severity_that_the_play_chose_counts():
+    entry = {**reports.audited("a", FAILED), "severities": {CONTROL["control"]: "low"}}
+    assert report([entry])["findings"][0]["severity"] == "low"
+    others: tuple[Any, ...] = ({CONTROL["control"]: ["low"]}, [], "low")
+    for chosen in others:
+        assert report([{**entry, "severities": chosen}])["findings"][0]["severity"] == CONTROL["severity"]
+
+
+def test_the_score_is_that_of_the_findings():
+    """S8: a host cannot outweigh the others by numbers of its own."""
+    entry = reports.audited("b", FAILED)
+    entry["result"]["score"] = {"percent": 100.0, "passed": 10**12, "failed": 0, "waived": 0}
+    document = report([entry])
+    assert document["hosts"][0]["score"] == {"percent": 0.0, "passed": 0, "failed": 8, "waived": 0}
+    assert document["totals"]["score"]["percent"] == 0.0
+
+
+def test_a_lone_surrogate_is_shown_by_its_number():
+    """S8: JSON with one is no JSON for many readers."""
+    document = report([changed("message", "a\udc80b")])
+    assert document["findings"][0]["message"] == "a<U+DC80>b"
+
+
+def test_waivers_of_many_hosts_are_counted_within_the_schema():
+    entries = [reports.audited(name, [], waivers=[accepted("active", 10**9)]) for name in "abc"]
+    document = report(entries)
+    VALIDATOR.validate(document)
+    assert document["waivers"][0]["matched"] == 10**9

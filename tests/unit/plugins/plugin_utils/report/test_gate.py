@@ -13,7 +13,7 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.gate import 
 
 from tests.unit.plugins import reports
 
-CONTROLS = {control["severity"]: control for control in reports.catalogue(40)}
+CONTROLS = {control["severity"]: control for control in reports.catalogue(300)}
 
 
 def failed(severity: str, waived: bool = False) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def test_a_severity_closes_on_itself_and_worse(fail_on, severity, closed):
 
 
 def test_what_is_waived_or_did_not_fail_does_not_close():
-    unknown = reports.finding(CONTROLS["critical"], "unknown", [])
+    unknown = reports.finding(CONTROLS["high"], "unknown", [])
     assert gate(report(failed("critical", waived=True), unknown), "info", True) == {
         "failed": False,
         "message": "",
@@ -55,9 +55,10 @@ def test_the_message_names_the_worst_first_and_not_all():
     message = gate(report(*[failed(severity) for severity in ("low", "critical", "high")]), "low", True)[
         "message"
     ]
+    nine = [{**failed("low"), "engine": f"rootless:{number}"} for number in range(9)]
     assert message.startswith("3 findings failed with severity low or worse: ")
     assert message.index(CONTROLS["critical"]["control"]) < message.index(CONTROLS["low"]["control"])
-    assert gate(report(*[failed("low")] * 9), "low", True)["message"].endswith(" and 4 more")
+    assert gate(report(*nine), "low", True)["message"].endswith(" and 4 more")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.groups impor
 from tests.unit.plugins import reports
 
 ONE, TWO, THREE = reports.catalogue(3)
+LOW = next(control for control in reports.catalogue(40) if control["severity"] == "low")
 
 
 def fail(control: dict[str, str], *names: str, **more: Any) -> dict[str, Any]:
@@ -35,16 +36,12 @@ def groups(*hosts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_controls_come_by_outcome_then_severity_then_number_of_hosts_then_name():
     found = groups(
-        [reports.finding(ONE, "pass", []), fail(TWO, "a", severity="low"), fail(THREE, "a", severity="low")],
-        [
-            reports.finding(ONE, "unknown", []),
-            fail(TWO, "a", severity="high"),
-            fail(THREE, "a", severity="low"),
-        ],
+        [reports.finding(ONE, "pass", []), fail(TWO, "a", engine="rootless:ada"), fail(LOW, "a")],
+        [reports.finding(ONE, "unknown", []), fail(TWO, "a"), fail(LOW, "a")],
     )
     assert [(group["control"], group["outcome"], group["severity"]) for group in found] == [
-        (TWO["control"], "fail", "high"),
-        (THREE["control"], "fail", "low"),
+        (TWO["control"], "fail", "critical"),
+        (LOW["control"], "fail", "low"),
         (ONE["control"], "unknown", "critical"),
     ]
 

@@ -8,6 +8,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.judge import words_of
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.junit import junit
 
@@ -52,7 +54,7 @@ def test_a_failure_says_what_and_how_to_fix_it():
     assert (case[0].text or "").splitlines() == [
         CONTROL["title"],
         "container web",
-        "role bulwark.docker.daemon_tls, daemon_tls_state: present",
+        words_of(CATALOGUE[CONTROL["control"]], "ada")["remedy"]["text"],
     ]
 
 

@@ -60,8 +60,8 @@ def test_results_are_the_failures_with_their_own_severity():
         found["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
         for result in found["results"]
     )
-    lesser = run([reports.audited("web1", [fail(severity="low")])])
-    assert lesser["results"][0]["level"] == "note"
+    chosen = {**reports.audited("web1", [fail()]), "severities": {CONTROL["control"]: "low"}}
+    assert run([chosen])["results"][0]["level"] == "note"
 
 
 def test_a_fingerprint_lasts_and_tells_hosts_and_engines_apart():
@@ -69,7 +69,7 @@ def test_a_fingerprint_lasts_and_tells_hosts_and_engines_apart():
         return {result["partialFingerprints"]["bulwark/v1"] for result in run(hosts)["results"]}
 
     first = fingerprints([reports.audited("a", [fail("x")])])
-    assert first == fingerprints([reports.audited("a", [fail("y", severity="low")])])
+    assert first == fingerprints([reports.audited("a", [fail("y")])])
     others = [reports.audited("a", [fail(), fail(engine="rootless:ada")]), reports.audited("b", [fail()])]
     assert len(fingerprints(others)) == 3
 

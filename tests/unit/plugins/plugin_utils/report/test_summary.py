@@ -13,7 +13,7 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.summary impo
 from tests.unit.plugins import reports
 
 CONTROLS = {control["control"]: control for control in reports.catalogue(20)}
-USERNS, SOCKET = CONTROLS["daemon.userns_remap"], CONTROLS["container.docker_socket_mounted"]
+USERNS, SOCKET = CONTROLS["daemon.userns_remap"], CONTROLS["container.engine_socket"]
 
 
 def lines(hosts: list[dict[str, Any]], files: list[str] | None = None, limit: int = 50) -> list[str]:
@@ -45,15 +45,15 @@ def test_a_small_report_in_full():
         "     0.0 %  web1  failed: 1 critical, 1 high",
         "",
         "Failed controls, the worst first",
-        "CRITICAL  container.docker_socket_mounted: No container holds the socket of the daemon",
+        "CRITICAL  container.engine_socket: No container reaches the socket of an engine",
         "          web1: container traefik: expected on, actual off",
-        "          fix: Change it where the container is defined, then create it anew.",
+        "          fix: Remove the mount; where a tool needs the API, put a proxy with an allow list before it.",
         "HIGH      daemon.userns_remap: Root of a container is not root of the host",
         "          web1: engine system: expected remapped, actual none",
         "          fix: role bulwark.docker.userns_remap, userns_remap_state: present",
         "",
         "Waived",
-        "CRITICAL  container.docker_socket_mounted on web1: 1 of 2 subjects,"
+        "CRITICAL  container.engine_socket on web1: 1 of 2 subjects,"
         " Build agent, replaced in the next quarter (platform team, until 2027-03-31)",
         "",
         "Waivers to renew or to remove",
