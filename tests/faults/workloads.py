@@ -82,7 +82,7 @@ def _rootless_reset(host: Host) -> None:
 
 def _rootless_look(host: Host) -> str:
     return host.run(
-        "find /home/worker -xdev -not -path '*/.local/*' -printf '%p %m %U\\n' | sort; "
+        "find /home/worker -xdev -not -path '*/.local*' -printf '%p %m %U\\n' | sort; "
         "ls /var/lib/systemd/linger; systemctl is-active docker.service docker.socket; "
         "pgrep --uid 1000 --exact --list-name dockerd | cut --delimiter=' ' --fields=2 | head -n 1; true"
     ).stdout
