@@ -184,6 +184,9 @@ def _signature(seen: Seen, now: float) -> Iterator[str]:
     path, leaf, held = seen.material.certificate, _leaf(seen), _listed(seen.ca)
     if not leaf or not held:
         return
+    if is_error(leaf["signed_by"]):
+        yield f"{leaf['signed_by']['error']}: install openssl, or run it again"
+        return
     if seen.material.ca not in leaf["signed_by"]:
         yield (
             f"the certificate in {path} is signed by {leaf['issuer']} and not by a CA in {seen.material.ca}, and "
@@ -244,7 +247,7 @@ def _outdated(certificate: Certificate, now: float) -> str:
     """Why it is not valid now, the rest of a sentence; "" when it is."""
     first, last = certificate["not_before"], certificate["not_after"]
     if first is None or last is None:
-        return "has dates that openssl does not tell"
+        return "has dates that cannot be read"
     if first > now:
         return f"is not valid yet (for {_days(first - now)} days)"
     if last < now:

@@ -121,6 +121,6 @@ def certificate_purpose(client: Client, case: Case) -> list[Deviation]:
         usages = certificates[0]["eku"]
         if usages is None or "clientAuth" not in usages:
             found.append(Deviation(usages or "any purpose", "clientAuth", path))
-        if authorities and authority not in certificates[0]["signed_by"]:
+        if authorities and authority not in read(certificates[0], "signed_by"):
             found.append(Deviation("not signed by the CA", authority, path))
     return found

@@ -158,7 +158,7 @@ def ports_protected(listener: Mapping[str, Any], case: Case) -> Deviation | None
 
 def _plain_management(case: Case) -> Deviation | None:
     for service in case.host("services"):
-        for answer in service["answers"] if service["kind"] == "swarm" else ():
+        for answer in read(service, "answers") if service["kind"] == "swarm" else ():
             if answer["scheme"] == "http" and answer["status"] not in (None, 400):
                 return Deviation(
                     f"HTTP {answer['status']} without TLS", "TLS of the swarm's CA", answer["path"]

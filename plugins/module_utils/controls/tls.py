@@ -214,7 +214,7 @@ def key_pair(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
     if certificates[0]["public_key"] != key["public_key"]:
         yield Deviation("another key's certificate", "a certificate of tlskey", paths["tlscert"])
     authority = _path(case, "tlscacert")
-    if authority is not None and authority not in certificates[0]["signed_by"]:
+    if authority is not None and authority not in read(certificates[0], "signed_by"):
         yield Deviation("not signed by the CA", authority, paths["tlscert"])
 
 

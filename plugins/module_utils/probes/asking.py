@@ -8,16 +8,21 @@ import re
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, error
 
 # More is not needed to know who answers.
 SIZE_LIMIT = 64 * 1024
 _TEXT_LIMIT = 100
 _AT_ONCE = 8
+# All questions of one kind together may take this many times the limit of one: some listeners may be mute.
+_MAY_HANG = 12
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})\b")
 _SERVER = re.compile(rb"(?im)^server:[ \t]*(.*?)\r?$")
-_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d+)")
+_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,18})[ \t]*\r?$")
 _NOT_PRINTABLE = re.compile("[^ -~]+")
 # Go's servers of TLS say so, in plain HTTP with status 400.
 _WANTS_TLS = b"Client sent an HTTP request to an HTTPS server"
@@ -50,7 +55,10 @@ def request(path: str, body: bytes | None = None) -> bytes:
 
 
 def ask(scheme: str, address: str, port: int, path: str, timeout: float, body: bytes | None = None) -> Reply:
-    """Ask over "http", or over "https" without a certificate and whatever the peer's is. Never raises."""
+    """Ask over "http", or over "https" without a certificate and whatever the peer's is.
+
+    No connection and no answer are in the Reply: only what nobody thought of raises.
+    """
     received = bytearray()
     deadline = time.monotonic() + timeout
     problem = None
@@ -155,22 +163,34 @@ def plain(text: str) -> str:
     return _NOT_PRINTABLE.sub(" ", text)[:_TEXT_LIMIT]
 
 
-def together(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """`function` of each item, several at once, so that limits of time do not add up."""
-    results: list[Any] = [None] * len(items)
-    failures: list[Exception] = []
-    waiting = list(enumerate(items))
+def whose(listener: Mapping[str, Any]) -> Any:
+    """The container or the account that a listener belongs to, for `together`."""
+    owners = listener["owners"] if isinstance(listener["owners"], list) else []
+    return listener["container"] or next((owner.get("uid") for owner in owners), None)
+
+
+def together(
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    timeout: float,
+    whose: Callable[[Any], Any] = lambda item: None,
+) -> list[Any]:
+    """`function` of each item, several at once, so that limits of time do not add up; never raises.
+
+    An item whose function fails has an error mark in its place. So have those whose turn does not come in a dozen
+    times `timeout`; whoever has many of them takes turns with the others, and so cannot keep them from being asked.
+    """
+    results: list[Any] = [error("not asked: too many others did not answer in time")] * len(items)
+    waiting = list(reversed(_in_turns([whose(item) for item in items])))
+    end = time.monotonic() + _MAY_HANG * timeout
 
     def work() -> None:
-        while True:
+        while time.monotonic() < end:
             try:
-                place, item = waiting.pop()
+                place = waiting.pop()
             except IndexError:
                 return
-            try:
-                results[place] = function(item)
-            except Exception as problem:
-                failures.append(problem)
+            results[place] = attempt(function, items[place])
 
     workers = [threading.Thread(target=work) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
     for worker in workers:
@@ -178,6 +198,14 @@ def together(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     work()
     for worker in workers:
         worker.join()
-    if failures:
-        raise failures[0]
     return results
+
+
+def _in_turns(owners: Sequence[Any]) -> list[int]:
+    """The places of the first item of each owner, then of each second one, and so on."""
+    counts: Counter[Any] = Counter()
+    turns = []
+    for place, owner in enumerate(owners):
+        turns.append((counts[owner], place))
+        counts[owner] += 1
+    return [place for _turn, place in sorted(turns)]

@@ -27,10 +27,32 @@ def endpoints(
     """One entry for each TCP listener of the engine, of its socket units, or at a port that it declares.
 
     Each is asked on this host itself, each question within `timeout` seconds. Where a connection would make
-    systemd start the service, none is made, and both answers are errors that say so.
+    systemd start the service, none is made, and both answers are errors that say so, as those of one that could not
+    be asked do.
     """
     found = list(_own(engine, listeners, {} if is_error(units) else units))
-    return asking.together(lambda each: _asked(each, timeout), found)
+    asked = asking.together(lambda each: _asked(each[0], each[2], timeout), found, timeout)
+    return [
+        {
+            "address": listener["address"],
+            "port": listener["port"],
+            "connect": asking.reach(listener),
+            "source": source,
+            "plain": plain,
+            "tls": tls,
+        }
+        for (listener, source, _starts), (plain, tls) in zip(found, map(told, asked))
+    ]
+
+
+def told(asked: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(ANSWER to plain HTTP, TLS) of what asking.together has for a listener."""
+    return _unasked(asked["error"]) if is_error(asked) else asked
+
+
+def _unasked(reason: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    plain = asking.reply("http", PATHS[0], b"", reason).answer
+    return plain, tls_asking.without(reason, asked=False)
 
 
 def _own(
@@ -68,25 +90,10 @@ def _declared(engine: Mapping[str, Any]) -> set[int]:
     return ports
 
 
-def _asked(found: tuple[Listener, str, str | None], timeout: float) -> dict[str, Any]:
-    listener, source, starts = found
-    connect, port = asking.reach(listener), listener["port"]
+def _asked(listener: Listener, starts: str | None, timeout: float) -> tuple[dict[str, Any], dict[str, Any]]:
     if starts:
-        reason = _WOULD_START.format(service=starts)
-        plain, tls = (
-            asking.reply("http", PATHS[0], b"", reason).answer,
-            tls_asking.without(reason, asked=False),
-        )
-    else:
-        plain, tls = answers(connect, port, timeout)
-    return {
-        "address": listener["address"],
-        "port": port,
-        "connect": connect,
-        "source": source,
-        "plain": plain,
-        "tls": tls,
-    }
+        return _unasked(_WOULD_START.format(service=starts))
+    return answers(asking.reach(listener), listener["port"], timeout)
 
 
 def answers(connect: str, port: int, timeout: float) -> tuple[dict[str, Any], dict[str, Any]]:

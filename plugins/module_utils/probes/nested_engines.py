@@ -79,16 +79,15 @@ def _asked(container: Container, members: Mapping[int, str], timeout: float) -> 
         if each["protocol"] == "tcp" and each["scope"] != "loopback"
     ]
     held = holders.holders({each["inode"] for each in found}, members)
-    return asking.together(
-        lambda each: _answered(each, timeout),
-        [each for each in found if _is_api(each, {members[pid] for pid in held[each["inode"]]})],
+    asked = [each for each in found if _is_api(each, {members[pid] for pid in held[each["inode"]]})]
+    answers = asking.together(
+        lambda each: endpoints.answers(asking.reach(each), each["port"], timeout), asked, timeout
     )
+    return [
+        {"address": each["address"], "port": each["port"], "plain": plain, "tls": tls}
+        for each, (plain, tls) in zip(asked, map(endpoints.told, answers))
+    ]
 
 
 def _is_api(listener: Mapping[str, Any], names: set[str]) -> bool:
     return _ENGINE in names or (_FORWARDER in names and listener["port"] in _FORWARDED)
-
-
-def _answered(listener: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-    plain, tls = endpoints.answers(asking.reach(listener), listener["port"], timeout)
-    return {"address": listener["address"], "port": listener["port"], "plain": plain, "tls": tls}

@@ -63,7 +63,7 @@ def _reach(listener: Mapping[str, Any]) -> str:
 
 
 def ask(scheme: str, address: str, port: int, question: Question, timeout: float) -> asking.Reply:
-    """Ask over "tcp" or "tls"; the status of the ANSWER is a word of `meanings`. Never raises."""
+    """Ask over "tcp" or "tls"; the status of the ANSWER is a word of `meanings`. Raises as asking.ask."""
     received = bytearray()
     deadline = time.monotonic() + timeout
     problem = None

@@ -115,12 +115,20 @@ SERVICES = (
 def services(listeners: Sequence[Listener], timeout: float) -> list[dict[str, Any]]:
     """What of SERVICES listens on this host: {kind, address, port, answers}, in the order of the listeners.
 
-    Each question takes at most `timeout` seconds. One that answers other than its port promises is left out.
+    Each question takes at most `timeout` seconds. One that answers other than its port promises is left out; of one
+    that could not be asked `answers` is the mark.
     """
     known = [
         (listener, service) for listener in listeners for service in SERVICES if _may_be(service, listener)
     ]
-    return [each for each in asking.together(lambda each: _asked(each[0], each[1], timeout), known) if each]
+    asked = asking.together(
+        lambda each: _asked(each[0], each[1], timeout), known, timeout, lambda each: asking.whose(each[0])
+    )
+    return [
+        _entry(service, listener, answers)
+        for (listener, service), answers in zip(known, asked)
+        if answers is not None
+    ]
 
 
 def _may_be(service: Service, listener: Listener) -> bool:
@@ -140,7 +148,17 @@ def _runs(service: Service, listener: Listener) -> bool:
     return bool(names & service.processes)
 
 
-def _asked(listener: Listener, service: Service, timeout: float) -> dict[str, Any] | None:
+def _entry(service: Service, listener: Listener, answers: Any) -> dict[str, Any]:
+    return {
+        "kind": service.kind,
+        "address": listener["address"],
+        "port": listener["port"],
+        "answers": answers,
+    }
+
+
+def _asked(listener: Listener, service: Service, timeout: float) -> list[dict[str, Any]] | None:
+    """The answers, None where it is none of that kind."""
     if service.raw:
         replies = raw_asking.converse(listener, service.raw, timeout)
         speaking = any(reply.data and not reply.wants_tls for reply in replies)
@@ -152,12 +170,7 @@ def _asked(listener: Listener, service: Service, timeout: float) -> dict[str, An
         own = bool(_ports(listener) & service.ports)
         if not own or (speaking and not _runs(service, listener)):
             return None
-    return {
-        "kind": service.kind,
-        "address": listener["address"],
-        "port": listener["port"],
-        "answers": [reply.answer for reply in replies],
-    }
+    return [reply.answer for reply in replies]
 
 
 def _over_http(listener: Listener, service: Service, timeout: float) -> list[asking.Reply]:

@@ -59,6 +59,7 @@ def test_an_answer_that_never_ends_is_cut_in_time_and_size() -> None:
                 _drip(server) if role == "server" else asking.ask("http", "127.0.0.1", port, "/", 0.5)
             ),
             ["server", "client"],
+            5,
         )[1]
     assert slow.answer["status"] == 200
     with serving(http(200, b"x" * 10 * asking.SIZE_LIMIT)) as port:
@@ -130,8 +131,45 @@ def test_reach(address: str, scope: str, v6only: Any, interface: Any, reached: s
     assert asking.reach(listener) == reached
 
 
-def test_together_keeps_the_order_and_hides_no_failure() -> None:
-    assert asking.together(lambda number: number * 2, list(range(50))) == list(range(0, 100, 2))
-    assert asking.together(len, []) == []
-    with pytest.raises(TypeError):
-        asking.together(len, ["a", 1, "b"])
+def test_together_keeps_the_order() -> None:
+    assert asking.together(lambda number: number * 2, list(range(50)), 5) == list(range(0, 100, 2))
+    assert asking.together(len, [], 5) == []
+
+
+def test_a_failure_costs_one_answer() -> None:
+    """S6: the first failure was raised, and all answers were lost."""
+    first, failed, last = asking.together(len, ["a", 1, "bc"], 5)
+    assert (first, last) == (1, 2)
+    assert "TypeError" in failed["error"]
+
+
+def test_those_who_do_not_answer_do_not_keep_others_from_being_asked() -> None:
+    """S6: somebody lets many listeners hang."""
+
+    def question(item: tuple[str, int]) -> str:
+        if item[0] == "mute":
+            time.sleep(0.3)
+        return "answer"
+
+    items = [("mute", number) for number in range(60)] + [("redis", 0), ("redis", 1)]
+    begun = time.monotonic()
+    answers = asking.together(question, items, 0.05, lambda item: item[0])
+    assert time.monotonic() - begun < 0.05 * 12 + 2
+    assert answers[-2:] == ["answer", "answer"]
+    assert {"error": "not asked: too many others did not answer in time"} in answers
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\n",
+        b"HTTP/1.1 200 " + b"x" * 5000 + b"\r\nServer:" + b" " * 50_000 + b"\r\n\r\n",
+    ],
+    ids=["digits", "negative", "hexadecimal", "blanks"],
+)
+def test_heads_that_are_odd(sent: bytes) -> None:
+    """S6: `int()` refuses more than 4300 digits."""
+    with serving(sent) as port:
+        assert asking.ask("http", "127.0.0.1", port, "/", 0.5).answer["status"] == 200

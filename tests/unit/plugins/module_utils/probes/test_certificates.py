@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import certificates as probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, pem, signatures
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.certificates import (
     certificates,
     decode,
@@ -22,7 +23,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.certificates
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
 from tests.unit.plugins.module_utils.probes.laying import lay
+from tests.unit.plugins.module_utils.probes.making import ALTERNATIVE, DNS, GENERALIZED, made
 
+UNREADABLE = "a certificate that cannot be read: an element is longer than what holds it"
 EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
 EXTENSIONS = """\
 [ca]
@@ -194,10 +197,10 @@ def test_what_cannot_be_read(read: Read, pki: Path, tmp_path: Path) -> None:
     not_regular = {"error": "fifo is not a regular file"}
     assert told == [
         {
-            "cert.pem": {"error": "openssl does not read the certificate"},
+            "cert.pem": {"error": f"cert.pem holds {UNREADABLE}"},
             "fifo": not_regular,
             "missing": None,
-            "mixed.pem": {"error": "openssl does not read the certificate"},
+            "mixed.pem": {"error": f"mixed.pem holds {UNREADABLE}"},
             "none": {"error": "none holds no PEM certificate"},
         },
         {
@@ -208,15 +211,65 @@ def test_what_cannot_be_read(read: Read, pki: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_a_broken_certificate_among_many_does_not_cost_a_process_each(pki: Path, tmp_path: Path) -> None:
-    good = (pki / "ca.pem").read_text(encoding="ascii")
-    path = tmp_path / "many.pem"
-    path.write_text(good * 30, encoding="ascii")
-    assert len(certificates([str(path)])[0][str(path)]) == 30
-    path.write_text(good * 30 + good[:60] + "AAAA" + good[-60:], encoding="ascii")
-    assert certificates([str(path)])[0][str(path)] == {
-        "error": "openssl does not read all of the 31 certificates"
+def test_one_file_costs_one_file(pki: Path, tmp_path: Path) -> None:
+    """S16: a certificate of the year 0, one that ends early, one with an extension twice."""
+    files = {
+        "year.pem": made(not_before=GENERALIZED(b"00000101000000Z")),
+        "cut.pem": made()[:-1],
+        "twice.pem": made(extensions=(ALTERNATIVE(DNS(b"a")), ALTERNATIVE(DNS(b"b")))),
     }
+    for name, data in files.items():
+        (tmp_path / name).write_text(pem.armored("CERTIFICATE", data), encoding="ascii")
+    names = [*(str(tmp_path / name) for name in files), str(pki / "ca.pem"), str(pki / "server.pem"), "/\0"]
+    found, _unused = certificates(names)
+    assert found[str(pki / "server.pem")][0]["signed_by"] == [str(pki / "ca.pem")]
+    assert found[str(tmp_path / "year.pem")][0]["not_before"] is None
+    for name in ("cut.pem", "twice.pem"):
+        assert f"{name} holds a certificate that cannot be read" in found[str(tmp_path / name)]["error"]
+    assert set(found["/\0"]) == {"error"}
+
+
+def test_a_key_is_read_as_it_was_seen(pki: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 3: openssl opened by its path once more what had been checked."""
+    path = tmp_path / "key.pem"
+    path.write_bytes((pki / "ca.key").read_bytes())
+    seen: list[Any] = []
+
+    def run(argv: list[str], *others: Any) -> Any:
+        path.unlink(missing_ok=True)
+        seen.append(argv)
+        return limits.run(argv, *others)
+
+    monkeypatch.setattr(probe, "run", run)
+    _unused, keys = certificates([str(path)])
+    assert keys[str(path)] == certificates([str(pki / "ca.key")])[1][str(pki / "ca.key")]
+    assert str(path) not in seen[0]
+
+
+def test_one_directory_costs_one_directory(pki: Path, tmp_path: Path) -> None:
+    """S17: many large files in a home."""
+    for number in range(4):
+        (tmp_path / f"{number}.pem").write_text(" " * 1_000_000, encoding="ascii")
+    found, _unused = certificates([*(str(tmp_path / f"{n}.pem") for n in range(4)), str(pki / "ca.pem")])
+    assert "have more than 2097152 bytes" in found.pop(str(tmp_path / "3.pem"))["error"]
+    assert isinstance(found[str(pki / "ca.pem")], list)
+
+
+def test_a_signature_that_takes_too_long_costs_itself(pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S16: both files are tried with the CA at once, then alone."""
+    slow = ssl.PEM_cert_to_DER_cert((pki / "client.pem").read_text(encoding="ascii"))
+
+    def run(argv: list[str], seconds: float, *others: Any, **named: Any) -> Any:
+        if any(
+            Path(f"/dev/fd/{fd}").read_text() == pem.armored("CERTIFICATE", slow) for fd in named["pass_fds"]
+        ):
+            raise Unreadable("openssl did not end within 1 s")
+        return limits.run(argv, seconds, *others, **named)
+
+    monkeypatch.setattr(signatures, "run", run)
+    found, _unused = certificates(str(pki / name) for name in ("ca.pem", "client.pem", "server.pem"))
+    assert found[str(pki / "server.pem")][0]["signed_by"] == [str(pki / "ca.pem")]
+    assert "did not end within 1 s" in found[str(pki / "client.pem")][0]["signed_by"]["error"]
 
 
 def test_nothing_to_read() -> None:
@@ -226,14 +279,18 @@ def test_nothing_to_read() -> None:
 
 def test_without_openssl(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "SEARCH", "/nonexistent")
-    missing = {"error": "openssl is not installed"}
-    assert read("ca.pem", "ca.key") == ({"ca.pem": missing}, {"ca.key": missing})
+    found, keys = read("ca.pem", "ca.key")
+    assert keys == {"ca.key": {"error": "openssl is not installed"}}
+    assert found["ca.pem"][0].pop("signed_by") == {
+        "error": "whether ca.pem verifies it is not known: openssl is not installed"
+    }
+    assert found["ca.pem"][0]["subject"] == "O=Bulwark, CN=ca"
 
 
 def test_a_certificate_from_a_handshake(pki: Path) -> None:
     der = ssl.PEM_cert_to_DER_cert((pki / "server.pem").read_text(encoding="ascii"))
     assert decode([der])[0]["subject"] == "O=Bulwark, CN=server"
-    with pytest.raises(Unreadable, match="openssl does not read the certificate"):
+    with pytest.raises(Unreadable, match=UNREADABLE):
         decode([der, b"no certificate"])
 
 
