@@ -19,6 +19,8 @@ description:
     C(daemon_config_result), C(daemon_config_files_result), C(userns_remap_result), C(daemon_tls_result),
     C(daemon_apply_result), C(daemon_apply_resolved), C(listening_services_result)) merged into one. With
     C(harden_failure), what a playbook kept of a failure as a dictionary with C(msg), the change failed.
+  - C(severities) are those that the role kept before the host answered.
+  - What a host returned that is too deep, too large or no plain data makes that host a failed one.
 positional: _input, hosts
 options:
   _input:

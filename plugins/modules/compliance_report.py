@@ -41,6 +41,8 @@ options:
         V(failed) or V(unreachable) and C(result) is what M(bulwark.docker.compliance_info) returned.
       - After a harden run also with C(before), what M(bulwark.docker.compliance_info) returned before the change,
         and C(change), what was changed or would be, as the filter P(bulwark.docker.audit_outcomes#filter) gives it.
+      - With C(severities), those that the play chose for the host, by control. All else that is said of a control comes
+        from the catalogue of the controller, and a host whose result is none of an audit is a failed one.
       - A list, or its JSON text, which C(ansible-core) hands over much faster.
     type: raw
     required: true

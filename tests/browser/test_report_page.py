@@ -170,7 +170,7 @@ def test_text_filters_by_control_and_by_what_was_found(page, few):
     name = next(
         one["subjects"][0]["name"]
         for one in few.report["findings"]
-        if one["scope"] == "containers" and one["subjects"]
+        if one["subjects"] and one["subjects"][0]["kind"] == "container"
     )
     expected = controls(few, lambda one: any(name in subject["name"] for subject in one["subjects"]))
     page.type("#filters [name=text]", name)

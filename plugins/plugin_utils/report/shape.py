@@ -188,9 +188,9 @@ def _check(value: Any, shape: Shape, place: Any) -> None:
         if value is not None:
             _check(value, shape["oneOf"][1], place)
         return
-    for keywords, test in _KEYWORDS.items():
-        if not shape.keys().isdisjoint(keywords):
-            test(value, shape, place)
+    for keyword in shape:
+        if keyword in _KEYWORDS:
+            _KEYWORDS[keyword](value, shape, place)
     if "if" in shape and _fits(value, shape["if"], place):
         _check(value, shape["then"], place)
 
@@ -270,14 +270,21 @@ def _elements(value: Any, shape: Shape, place: Any) -> None:
         _check(one, shape["items"], (place, number))
 
 
-# In this order: what comes later relies on the type.
-_KEYWORDS: dict[tuple[str, ...], Callable[[Any, Shape, Any], None]] = {
-    ("type",): _type,
-    ("enum", "const"): _words,
-    ("minimum",): _range,
-    ("minLength",): _empty,
-    ("pattern",): _pattern,
-    ("required",): _required,
-    ("properties", "additionalProperties"): _properties,
-    ("items",): _elements,
+def _others(value: Any, shape: Shape, place: Any) -> None:
+    if "properties" not in shape:
+        _properties(value, shape, place)
+
+
+# In the order of the shape, which begins with the type: what comes later relies on it.
+_KEYWORDS: dict[str, Callable[[Any, Shape, Any], None]] = {
+    "type": _type,
+    "enum": _words,
+    "const": _words,
+    "minimum": _range,
+    "minLength": _empty,
+    "pattern": _pattern,
+    "required": _required,
+    "properties": _properties,
+    "additionalProperties": _others,
+    "items": _elements,
 }
