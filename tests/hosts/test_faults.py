@@ -380,6 +380,21 @@ def test_e37_rollback_that_fails_is_made_good_later(drill: Drill) -> None:
 
 
 @BOTH
+def test_s18_the_run_after_a_killed_one_does_what_it_says(drill: Drill) -> None:
+    """What the killed one has left is undone before anything is planned on it."""
+    kinds = ["systemctl"]
+    place = next(each for each in places(drill, kinds) if each.startswith("systemctl restart: "))
+    assert drill.configure({"what": "kill", "place": place, "kinds": kinds}).rc == KILLED
+    again = result(drill.configure())
+    assert not again.get("failed") and again["changed"], again
+    assert any("left open by a run that died; it was undone" in notice for notice in again["notices"]), again
+    assert "fault=1" in drill.host.docker("info", "--format", "{{.Labels}}").stdout
+    assert "fault=1" in drill.host.read(states.DAEMON_JSON)
+    assert sorted(drill.look()["containers"]) == ["always", "never"]
+    assert result(drill.configure())["changed"] is False
+
+
+@BOTH
 def test_power_cut_before_the_restart(drill: Drill) -> None:
     """The host boots with the new file, which nobody has proved; the journal is open."""
     kinds = ["systemctl"]
