@@ -4,18 +4,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import asking, certificates, limits
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    asking,
+    certificates,
+    conversing,
+    pem,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
 
 _MOST_NAMES = 300
-_HANDSHAKE = re.compile(r"^New, (TLSv[\d.]+)[^\n]*, Cipher is (?!\(NONE\))", re.MULTILINE)
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----")
-_ALERT = re.compile(r"(?:(?:ssl|tls)v\d+ )?alert ([a-z ]+):[^\n]*SSL alert number")
+_HANDSHAKE = re.compile(r"^New, (TLSv[\d.]{1,5})[^\n]{0,40}, Cipher is (?!\(NONE\))", re.MULTILINE)
+_ALERT = re.compile(r"\balert ([a-z ]{1,60}):[^\n]{0,300}SSL alert number")
 _FIRST_NAME = "\nAcceptable client certificate CA names\n"
 _AFTER_NAMES = re.compile(r"^(?:Client Certificate Types|Requested Signature Algorithms|---)", re.MULTILINE)
 # What s_client prints of a request for a certificate; one without CA names shows only the last two.
@@ -59,16 +62,18 @@ def _by_openssl(address: str, port: int, path: str, timeout: float) -> dict[str,
     host = f"[{address}]" if ":" in address else address
     # Without -ign_eof s_client leaves before the answer, and takes lines that start with Q or R for commands.
     options = ("-connect", f"{host}:{port}", "-ign_eof", "-cipher", "ALL:@SECLEVEL=0")
-    ended = limits.run(["openssl", "s_client", *options], timeout, asking.request(path))
-    if "Cipher is " not in ended.out:
-        raise Unreadable(f"openssl s_client: {ended.err[:200]}")
-    handshake = _HANDSHAKE.search(ended.out)
-    end = handshake.end() if handshake else len(ended.out)
-    head, answer = ended.out[:end], ended.out[end:]
+    said = conversing.first_words(["openssl", "s_client", *options], timeout, asking.request(path))
+    if "Cipher is " not in said.out:
+        raise Unreadable(f"openssl s_client: {said.err[:200]}")
+    handshake = _HANDSHAKE.search(said.out)
+    end = handshake.end() if handshake else len(said.out)
+    head, answer = said.out[:end], said.out[end:]
     data = answer[answer.find("HTTP/1.") :].encode() if "HTTP/1." in answer else b""
-    alert = _ALERT.search(ended.err)
-    reply = asking.reply("https", path, data, alert.group(1) if alert else None).answer
-    pem = _PEM.search(head)
+    alert = _ALERT.search(said.err)
+    problem = alert.group(1) if alert else None if said.in_time else "timed out"
+    reply = asking.reply("https", path, data, problem).answer
+    # A name may hold the words, a line of its own cannot.
+    served = next((block for block in pem.blocks(head) if pem.is_certificate(block)), None)
     version = handshake.group(1) if handshake else None
     # Before TLS 1.3 a refusal ends the handshake, and s_client shows the cipher all the same.
     return _tls(
@@ -77,7 +82,7 @@ def _by_openssl(address: str, port: int, path: str, timeout: float) -> dict[str,
         reply["error"],
         requested=any(line in head for line in _REQUESTED),
         names=_names(head),
-        der=base64.b64decode(pem.group(1)) if pem else None,
+        der=pem.der(served) if served else None,
     )
 
 

@@ -92,12 +92,12 @@ def _reply(connection: socket.socket, answers: Answers) -> None:
         connection.sendall(answers.get(path, http(404)))
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """A server's context with a certificate of its own, `CN=server, O=Test`, which is also its CA."""
+def certificate(folder: Path, subject: str = "/O=Test/CN=server") -> ssl.SSLContext:
+    """A server's context with a certificate of its own, which is also its CA."""
     key, pem = folder / "key.pem", folder / "cert.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "9", "-subj", "/O=Test/CN=server", "-keyout", str(key), "-out", str(pem)],
+         "-days", "9", "-subj", subject, "-keyout", str(key), "-out", str(pem)],
         check=True, capture_output=True, timeout=30,
     )  # fmt: skip
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, tls_asking
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits import within
 
 from tests.unit.plugins.module_utils.probes.tcp_server import certificate, http, serving
 
@@ -121,3 +123,51 @@ def test_a_handshake_that_nobody_answers() -> None:
     with serving(None) as port:
         found = tls_asking.ask("127.0.0.1", port, "/_ping", 0.5)
     assert (found["handshake"], found["status"], found["error"]) == (False, None, "timed out")
+
+
+def test_an_endless_answer_costs_neither_time_nor_memory(server: ssl.SSLContext) -> None:
+    """S17: all that openssl printed was kept until its time was over, 626 MB of it."""
+
+    def flood(_question: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 50_000_000
+
+    before = _height()
+    with serving(flood, server) as port:
+        begun = time.monotonic()
+        # In this process are the server and its answer too.
+        found = within(20, _asked_in_a_child, port)
+        assert time.monotonic() - begun < 5
+    assert (found["status"], found["version"]) == (200, "TLSv1.3")
+    assert found["height"] - before < 40
+
+
+def _asked_in_a_child(port: int) -> dict[str, Any]:
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return {**tls_asking.ask("127.0.0.1", port, "/_ping", 10), "height": _height()}
+
+
+def _height() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+def test_an_answer_that_drips_is_known_by_its_head(server: ssl.SSLContext) -> None:
+    """It used to be asked once more, by Python, which tells neither CA names nor certificate."""
+
+    def slow(_question: bytes) -> bytes:
+        time.sleep(2)
+        return http(200)
+
+    with serving(slow, server) as port:
+        found = tls_asking.ask("127.0.0.1", port, "/_ping", 0.5)
+    assert (found["version"], found["status"], found["error"]) == ("TLSv1.3", None, "timed out")
+    assert found["certificate"]["subject"] == "O=Test, CN=server"
+
+
+def test_the_certificate_is_not_taken_from_a_name(tmp_path: Path) -> None:
+    """S16: a subject that looks like PEM was decoded, and failed all end points of the engine."""
+    subject = "/O=-----BEGIN CERTIFICATE-----A-----END CERTIFICATE-----/CN=-----BEGIN CERTIFICATE-----"
+    with serving(PING, certificate(tmp_path, subject)) as port:
+        found = ask(port)
+    assert found["status"] == 200
+    assert found["certificate"]["subject"].endswith("CN=-----BEGIN CERTIFICATE-----")
