@@ -13,6 +13,7 @@ import pytest
 
 from tests.hosts.auditing import audit, run_module
 from tests.hosts.host import Host
+from tests.hosts.test_hostile_accounts import FULL
 
 pytestmark = pytest.mark.images("trixie")
 
@@ -28,25 +29,6 @@ docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
 systemctl stop user@1000.service; loginctl disable-linger worker
 cd {HOME} && rm -rf .config .docker .local secret.json
 true
-"""
-LISTEN = """
-import os, socket, sys, time
-path = sys.argv[1]
-server = socket.socket(socket.AF_UNIX)
-if os.path.lexists(path):
-    os.unlink(path)
-server.bind(path)
-server.listen(0)
-clients = []
-while True:
-    client = socket.socket(socket.AF_UNIX)
-    client.setblocking(False)
-    clients.append(client)
-    try:
-        client.connect(path)
-    except BlockingIOError:
-        break
-time.sleep(120)
 """
 
 
@@ -185,9 +167,11 @@ def test_s15_credentials_in_a_readable_file(worker: Host) -> None:
 
 def test_s11_a_full_backlog(worker: Host) -> None:
     as_worker(worker, SET_UP)
-    worker.put("/tmp/listen.py", LISTEN)
+    worker.put("/tmp/full.py", FULL)
     for name in ("docker.sock", "bus2"):
-        as_worker(worker, f"setsid python3 /tmp/listen.py /run/user/1000/{name} >/dev/null 2>&1 </dev/null &")
+        as_worker(
+            worker, f"setsid python3 /tmp/full.py /run/user/1000/{name} 120 >/dev/null 2>&1 </dev/null &"
+        )
     time.sleep(0.5)
     begun = time.monotonic()
     result = audit(worker)

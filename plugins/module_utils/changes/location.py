@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import posixpath
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.atomic import Unwritable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import identity
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Place, acting_as
 
-_MOST_LINKS = 40
 _FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -81,59 +79,16 @@ def real(place: Place) -> str:
 
 
 def _walk(place: Place) -> Location:
-    ahead = [name for name in place.path.split("/") if name not in ("", ".")]
-    handle, followed = os.open("/", _FLAGS), 0
-    try:
-        while True:
-            if not ahead:
-                raise Unwritable(f"{place.path} is a directory: a file is to be there")
-            name = ahead.pop(0)
-            below = _open(handle, name, place)
-            if below is None:
-                if ".." in ahead:
-                    raise Unwritable(f"{place.path} leads nowhere: {name} does not exist")
-                rest = [name, *ahead]
-                return Location(handle, rest[:-1], rest[-1])
-            seen = os.fstat(below)
-            if stat.S_ISLNK(seen.st_mode):
-                target = os.readlink("", dir_fd=below)
-                os.close(below)
-                followed += 1
-                if followed > _MOST_LINKS:
-                    raise Unwritable(f"{place.path} leads nowhere: its symbolic links lead in a circle")
-                _refuse_foreign(place, handle, seen, name)
-                if posixpath.isabs(target):
-                    os.close(handle)
-                    handle = os.open("/", _FLAGS)
-                ahead = [each for each in target.split("/") if each not in ("", ".")] + ahead
-            elif ahead:
-                os.close(handle)
-                handle = below
-            else:
-                os.close(below)
-                if name == "..":
-                    raise Unwritable(f"{place.path} is a directory: a file is to be there")
-                return Location(handle, [], name)
-    except BaseException:
-        os.close(handle)
-        raise
+    def refuse(directory: os.stat_result, link: os.stat_result, name: str) -> None:
+        if place.owner.is_root and os.geteuid() == 0 and not identity.is_roots(directory, link):
+            raise Unwritable(
+                f"{place.path} leads through the symbolic link {name}, which others than root can turn elsewhere: put "
+                "the file itself there"
+            )
 
-
-def _open(handle: int, name: str, place: Place) -> int | None:
     try:
-        return os.open(name, _FLAGS, dir_fd=handle)
-    except FileNotFoundError:
-        return None
+        handle, names = identity.walk(place.path, refuse)
     except (OSError, ValueError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) else problem
-        raise Unwritable(f"{place.path} cannot be reached: {name}: {reason}") from problem
-
-
-def _refuse_foreign(place: Place, directory: int, link: os.stat_result, name: str) -> None:
-    folder = os.fstat(directory)
-    own = folder.st_uid == 0 == link.st_uid and not folder.st_mode & 0o022
-    if place.owner.is_root and os.geteuid() == 0 and not own:
-        raise Unwritable(
-            f"{place.path} leads through the symbolic link {name}, which others than root can turn elsewhere: put the "
-            "file itself there"
-        )
+        raise Unwritable(f"{place.path} cannot be reached: {reason}") from problem
+    return Location(handle, names[:-1], names[-1])

@@ -9,6 +9,7 @@ does what the account wants with root's rights. So whatever names a path of an a
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import posixpath
 import socket
@@ -142,50 +143,77 @@ def peer(client: socket.socket) -> Peer:
     return Peer(*_PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)))
 
 
-def open_node(path: str) -> int:
-    """An O_PATH handle of what lies at `path`, itself no link. On the way only links are followed that root alone can
-    turn elsewhere, such as /var/run. Raises OSError, and Unreadable for another link."""
+def walk(path: str, refuse: Callable[[os.stat_result, os.stat_result, str], None]) -> tuple[int, list[str]]:
+    """Go to `path` step by step; returns an O_PATH handle of the deepest directory there, and the names below it.
+
+    Of these the last is that of `path` itself, which is no link and need not exist; all before it do not exist. Each
+    link is followed as it is met, unless `refuse(directory, link, name)` raises. Raises OSError as open(2) does; EISDIR
+    for a path that ends with no name.
+    """
     flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
     ahead = [name for name in path.split("/") if name not in ("", ".")]
-    handles, followed = [os.open("/", flags)], 0
+    handle, followed = os.open("/", flags), 0
     try:
-        while ahead:
+        while True:
+            if not ahead:
+                raise IsADirectoryError(errno.EISDIR, "a directory, where a file is to be", path)
             name = ahead.pop(0)
-            if name == "..":
-                if len(handles) > 1:
-                    os.close(handles.pop())
-                continue
-            below = os.open(name, flags, dir_fd=handles[-1])
-            if not stat.S_ISLNK(os.fstat(below).st_mode):
-                handles.append(below)
-                continue
             try:
+                below = os.open(name, flags, dir_fd=handle)
+            except FileNotFoundError:
+                if ".." in ahead:
+                    raise
+                return handle, [name, *ahead]
+            seen = os.fstat(below)
+            if stat.S_ISLNK(seen.st_mode):
                 target = os.readlink("", dir_fd=below)
-                followed += 1
-                if not _is_roots(handles[-1], below) or followed > _MOST_LINKS:
-                    raise Unreadable(
-                        f"{path} is not used: it leads through the symbolic link {name}, which others than root can "
-                        "turn elsewhere"
-                    )
-            finally:
                 os.close(below)
-            if posixpath.isabs(target):
-                while len(handles) > 1:
-                    os.close(handles.pop())
-            ahead = [each for each in target.split("/") if each not in ("", ".")] + ahead
-        return handles.pop()
+                followed += 1
+                if followed > _MOST_LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+                refuse(os.fstat(handle), seen, name)
+                if posixpath.isabs(target):
+                    os.close(handle)
+                    handle = os.open("/", flags)
+                ahead = [each for each in target.split("/") if each not in ("", ".")] + ahead
+            elif ahead or name == "..":
+                os.close(handle)
+                handle = below
+            else:
+                os.close(below)
+                return handle, [name]
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def is_roots(directory: os.stat_result, link: os.stat_result) -> bool:
+    """Whether root alone can turn that link in that directory elsewhere."""
+    return directory.st_uid == 0 == link.st_uid and not directory.st_mode & 0o022
+
+
+def _open_node(path: str) -> int:
+    """An O_PATH handle of what lies at `path`. On the way only links are followed that root alone can turn elsewhere,
+    such as /var/run. Raises OSError, and Unreadable for another link."""
+
+    def refuse(directory: os.stat_result, link: os.stat_result, name: str) -> None:
+        if not is_roots(directory, link):
+            raise Unreadable(
+                f"{path} is not used: it leads through the symbolic link {name}, which others than root can turn "
+                "elsewhere"
+            )
+
+    handle, names = walk(path, refuse)
+    try:
+        if len(names) > 1:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return os.open(names[0], os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
     finally:
-        for handle in handles:
-            os.close(handle)
-
-
-def _is_roots(directory: int, link: int) -> bool:
-    folder = os.fstat(directory)
-    return folder.st_uid == 0 == os.fstat(link).st_uid and not folder.st_mode & 0o022
+        os.close(handle)
 
 
 def _open_socket(path: str, owner: Owner) -> int:
-    handle = open_node(path)
+    handle = _open_node(path)
     seen = os.fstat(handle)
     if stat.S_ISSOCK(seen.st_mode) and seen.st_uid == owner.uid:
         return handle

@@ -26,16 +26,18 @@ def test_links_are_followed_and_a_circle_is_named(tmp_path: Path) -> None:
     assert real(Place(f"{tmp_path}/dangling", OWN)) == f"{tmp_path}/none/below"
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    with pytest.raises(atomic.Unwritable, match=f"{tmp_path}/a leads nowhere: .* in a circle"):
+    with pytest.raises(
+        atomic.Unwritable, match=f"{tmp_path}/a cannot be reached: Too many levels of symbolic links"
+    ):
         real(Place(f"{tmp_path}/a", OWN))
 
 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/", "is a directory"),
-        ("/etc/..", "is a directory"),
-        ("/nothing/../x", "leads nowhere"),
+        ("/", "a directory, where a file is to be"),
+        ("/etc/..", "a directory, where a file is to be"),
+        ("/nothing/../x", "No such file"),
         ("/etc/a\0b", "null"),
     ],
 )

@@ -189,7 +189,7 @@ def test_a_directory_that_others_used_meanwhile_stays(store, etc):
 
 def test_a_directory_that_cannot_be_made(store, etc):
     transaction = begin(store)
-    with pytest.raises(atomic.Unwritable, match="below: Not a directory"):
+    with pytest.raises(atomic.Unwritable, match="cannot be reached: Not a directory"):
         write(transaction, str(etc / "daemon.json" / "below" / "new"), b"new")
     before = picture(etc)
     assert undo(transaction) == []
