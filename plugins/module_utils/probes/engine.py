@@ -22,6 +22,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api i
     NotFound,
     Silent,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import owner_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -85,7 +86,7 @@ def _ask(
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
-    api = EngineApi(engine["socket"], timeout)
+    api = EngineApi(engine["socket"], timeout, owner_of(engine, walked))
     try:
         version = attempt(engine_resources.version, api.get("/version"))
     except Silent as problem:

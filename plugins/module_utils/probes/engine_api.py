@@ -8,18 +8,18 @@ import json
 import socket
 import time
 from collections.abc import Collection, Mapping
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, NoReturn
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json, identity
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
-# An engine with 1000 containers lists them in 2 MB.
-SIZE_LIMIT = 16 * 1024 * 1024
+SIZE_LIMIT = foreign_json.SIZE_LIMIT
 # All answers of one engine together; a container takes about 10 kB.
 TOTAL_SIZE_LIMIT = 128 * 1024 * 1024
 # All calls of one engine together may take this many times the limit of one: some containers may hang.
 CALLS_THAT_MAY_HANG = 12
-_BACKLOG_PAUSE = 0.05
+_PART = 64 * 1024
 _MESSAGE_LIMIT = 300
 
 # cause: (state of the engine, what is wrong and the way out)
@@ -44,21 +44,12 @@ class NotFound(Unreadable):
 
 
 class _Socket(socket.socket):
-    """A Unix socket with a time limit for each operation, and one for all: bytes may drip in slowly."""
+    """A connected socket with a time limit for each operation, and one for all: bytes may drip in slowly."""
 
-    def __init__(self, connection: _Connection) -> None:
-        super().__init__(socket.AF_UNIX, socket.SOCK_STREAM)
+    def __init__(self, connected: socket.socket, connection: _Connection) -> None:
+        super().__init__(fileno=connected.detach())
         self.settimeout(connection.timeout)
         self._connection = connection
-
-    def connect(self, address: Any) -> None:
-        while True:
-            try:
-                return super().connect(address)
-            except BlockingIOError:
-                # A socket with a time limit does not wait for room in a full backlog.
-                self._connection.check_deadline()
-                time.sleep(_BACKLOG_PAUSE)
 
     def recv_into(self, *arguments: Any) -> int:
         self._connection.check_deadline()
@@ -69,14 +60,17 @@ class _Connection(HTTPConnection):
     # Not ansible.module_utils.urls.UnixHTTPConnection: its connect() has no time limit, and its module loads
     # cryptography, which costs 0.19 s of CPU: a third of what an audit of 100 containers may take.
 
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float, owner: identity.Owner) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
+        self._owner = owner
         self.deadline = 0.0
 
     def connect(self) -> None:
-        self.sock = _Socket(self)
-        self.sock.connect(self._path)
+        try:
+            self.sock = _Socket(identity.connect(self._path, self._owner, self.deadline), self)
+        except Unreadable as problem:
+            raise Silent("unreachable", str(problem)) from problem
 
     def check_deadline(self) -> None:
         if time.monotonic() > self.deadline:
@@ -86,15 +80,17 @@ class _Connection(HTTPConnection):
 class EngineApi:
     """The engine behind a Unix socket. A wait may take `timeout` seconds, a call twice that.
 
+    `owner` is the account that the engine runs as; whoever else listens there is not talked to.
     Paths are given without an API version: the engine answers with its own, none can be too old or too new.
     """
 
-    def __init__(self, path: str, timeout: float) -> None:
+    # The default is for changes/, which is to name the owner as well.
+    def __init__(self, path: str, timeout: float, owner: identity.Owner = identity.ROOT) -> None:
         self.path = path
         self._timeout = timeout
         self._end = time.monotonic() + CALLS_THAT_MAY_HANG * timeout
         self._size = 0
-        self._connection = _Connection(path, timeout)
+        self._connection = _Connection(path, timeout, owner)
 
     def get(self, path: str) -> Any:
         """The parsed JSON answer. Raises Silent, NotFound or, for any other failure, Unreadable."""
@@ -139,7 +135,8 @@ class EngineApi:
                     raise Silent(state, f"{self.path} {sentence} ({call})") from problem
             sentence = f"{self.path}: {call} failed: {problem.strerror or problem}"
             raise Silent("unresponsive", sentence) from problem
-        except HTTPException as problem:
+        # http.client takes a negative length of a chunk, and one of a hundred digits.
+        except (HTTPException, ValueError, OverflowError) as problem:
             cause = f"{type(problem).__name__} {problem}".strip()[:_MESSAGE_LIMIT]
             sentence = f"{self.path} does not speak HTTP, so it is no engine's socket ({call}: {cause})"
             raise Silent("unresponsive", sentence) from problem
@@ -155,7 +152,7 @@ class EngineApi:
         try:
             connection.request(method, path, sent, dict(headers))
             with connection.getresponse() as response:
-                body = response.read(SIZE_LIMIT + 1)
+                body = _body(response)
                 if len(body) > SIZE_LIMIT:
                     connection.close()
                 return response.status, body
@@ -172,9 +169,9 @@ class EngineApi:
             limit = min(SIZE_LIMIT, TOTAL_SIZE_LIMIT - self._size + len(body))
             raise Unreadable(f"{self.path} answers {call} with more than the {limit} bytes it may take")
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as problem:
-            sentence = f"{self.path} answers {call} with {status} and no JSON"
+            return foreign_json.loads(body, "the answer")
+        except foreign_json.NotJson as problem:
+            sentence = f"{self.path} answers {call} with {status} and no JSON that can be read: {problem}"
             raise Silent("unresponsive", sentence) from problem
 
     def _refused(self, call: str, status: int, answer: Any) -> NoReturn:
@@ -185,3 +182,14 @@ class EngineApi:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+
+
+def _body(response: HTTPResponse) -> bytes:
+    """By parts, so that a length that is only announced costs nothing."""
+    body = bytearray()
+    while len(body) <= SIZE_LIMIT:
+        part = response.read(_PART)
+        if not part:
+            break
+        body += part
+    return bytes(body)

@@ -12,6 +12,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     applied,
     daemons,
     dockerd_flags,
+    identity,
     redact,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
@@ -57,6 +58,16 @@ def _command(pid: int) -> list[str]:
     if not words:
         raise Unreadable(f"/proc/{pid}/cmdline: the process has ended")
     return redact.words(words)
+
+
+def owner_of(engine: Mapping[str, Any], processes: Mapping[int, Process]) -> identity.Owner:
+    """Who listens on the engine's socket: the account that its dockerd runs as. Raises Unreadable."""
+    process = processes.get(engine.get("pid") or 0)
+    if process:
+        return identity.Owner(process["uid"], process["gid"])
+    if engine["user"] is None:
+        return identity.ROOT
+    raise Unreadable(f"the dockerd of {engine['user']} has ended")
 
 
 def setting(engine: Mapping[str, Any], flag: str, key: str) -> list[Any]:

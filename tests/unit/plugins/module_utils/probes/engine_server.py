@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import tempfile
 import threading
@@ -13,6 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
+
+# Who listens here.
+SELF = Owner(os.geteuid(), os.getegid())
 ANSWERS = Path(__file__).parent / "answers"
 VERSIONS = ("20.10.24", "26.1.5", "28.5.2")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,16 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api i
     Silent,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT, Owner, acting_as
 
-from tests.unit.plugins.module_utils.probes.engine_server import Engine, Talk, head, listening, request_of
+from tests.unit.plugins.module_utils.probes.engine_server import (
+    SELF,
+    Engine,
+    Talk,
+    head,
+    listening,
+    request_of,
+)
 
 LIMIT = 0.3
 # Twice the limit, and room for a busy machine.
@@ -44,7 +53,7 @@ def is_mute(connection: socket.socket) -> None:
 def test_one_connection_serves_all_calls() -> None:
     engine = Engine({"/a": {"x": 1}, "/b": [2]})
     with listening(engine) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, SELF)
         assert [api.get("/a"), api.get("/b"), api.get("/a")] == [{"x": 1}, [2], {"x": 1}]
         api.close()
     assert engine.connections == 1
@@ -53,12 +62,12 @@ def test_one_connection_serves_all_calls() -> None:
 def test_chunked_answers() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n3\r\n 2]\r\n0\r\n\r\n"
     with listening(sends(chunked)) as path:
-        assert EngineApi(path, LIMIT).get("/x") == [1, 2]
+        assert EngineApi(path, LIMIT, SELF).get("/x") == [1, 2]
 
 
 def test_call_after_the_engine_ended_the_connection() -> None:
     with listening(sends(head(200, 2) + b"[]")) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, SELF)
         assert [api.get("/x"), api.get("/x")] == [[], []]
 
 
@@ -70,7 +79,7 @@ def test_call_goes_on_after_one_that_hung() -> None:
             connection.sendall(head(200, 2) + b"[]")
 
     with listening(slow_path_hangs) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, SELF)
         with pytest.raises(Silent):
             api.get("/slow")
         assert api.get("/quick") == []
@@ -95,6 +104,20 @@ def test_call_goes_on_after_one_that_hung() -> None:
             Silent,
             "does not speak HTTP",
         ),
+        # Section 3 of the review: a ValueError, an OverflowError.
+        (
+            sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n"),
+            Silent,
+            "does not speak HTTP",
+        ),
+        (
+            sends(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + 40 * b"f" + b"\r\nabc\r\n"),
+            Silent,
+            "GET /x",
+        ),
+        (sends(b"HTTP/1.1 200 OK\r\nContent-Length: " + 5000 * b"9" + b"\r\n\r\n[1"), Silent, "no JSON"),
+        (sends(head(200, 5) + b"[NaN]"), Silent, "NaN is no JSON number"),
+        (sends(head(200, 9) + b"[-1e9999]"), Silent, "too large"),
     ],
     ids=[
         *(
@@ -108,12 +131,21 @@ def test_call_goes_on_after_one_that_hung() -> None:
             "smtp",
             "closes",
         ),
-        *("short", "many headers", "bad chunk"),
+        *(
+            "short",
+            "many headers",
+            "bad chunk",
+            "negative chunk",
+            "endless chunk",
+            "huge length",
+            "nan",
+            "infinite",
+        ),
     ],
 )
 def test_answers_that_are_none(talk: Talk, kind: type[Unreadable], words: str) -> None:
     with listening(talk) as path, pytest.raises(kind) as caught:
-        EngineApi(path, LIMIT).get("/x")
+        EngineApi(path, LIMIT, SELF).get("/x")
     assert words in str(caught.value)
     assert path in str(caught.value)
     assert len(str(caught.value)) < 500
@@ -140,14 +172,14 @@ def test_huge_answers_are_not_read_to_their_end(answer: bytes, monkeypatch: pyte
             sent.append(1)
 
     with listening(talk) as path, pytest.raises(Unreadable, match="more than the 1048576 bytes"):
-        EngineApi(path, 5).get("/x")
+        EngineApi(path, 5, SELF).get("/x")
     assert len(sent) < 64
 
 
 def test_all_answers_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_api, "TOTAL_SIZE_LIMIT", 100)
     with listening(Engine({"/x": "x" * 40})) as path:
-        api = EngineApi(path, LIMIT)
+        api = EngineApi(path, LIMIT, SELF)
         assert [api.get("/x"), api.get("/x")] == ["x" * 40] * 2
         with pytest.raises(Unreadable, match="more than the 16 bytes"):
             api.get("/x")
@@ -169,7 +201,7 @@ def test_all_answers_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> N
 def test_time_limit(talk: Talk) -> None:
     begun = time.monotonic()
     with listening(talk) as path, pytest.raises(Silent, match="does not answer in time") as caught:
-        EngineApi(path, LIMIT).get("/x")
+        EngineApi(path, LIMIT, SELF).get("/x")
     assert caught.value.state == "unresponsive"
     assert LIMIT <= time.monotonic() - begun < IN_TIME
 
@@ -190,7 +222,7 @@ def test_time_limit_where_nobody_accepts_and_the_backlog_is_full(tmp_path: Path)
                 break
         begun = time.monotonic()
         with pytest.raises(Silent) as caught:
-            EngineApi(path, LIMIT).get("/x")
+            EngineApi(path, LIMIT, SELF).get("/x")
         assert caught.value.state == "unresponsive"
         assert LIMIT <= time.monotonic() - begun < IN_TIME
         for client in waiting:
@@ -199,7 +231,7 @@ def test_time_limit_where_nobody_accepts_and_the_backlog_is_full(tmp_path: Path)
 
 def test_all_calls_together_have_a_limit() -> None:
     with listening(is_mute) as path:
-        api = EngineApi(path, 0.02)
+        api = EngineApi(path, 0.02, SELF)
         begun = time.monotonic()
         for _unused in range(500):
             with pytest.raises(Silent):
@@ -227,8 +259,41 @@ def _file(path: Path) -> None:
 def test_engine_that_is_not_there(lay: Callable[[Path], None], words: str, tmp_path: Path) -> None:
     lay(tmp_path / "s")
     with pytest.raises(Silent, match=words) as caught:
-        EngineApi(str(tmp_path / "s"), LIMIT).get("/x")
+        EngineApi(str(tmp_path / "s"), LIMIT, SELF).get("/x")
     assert caught.value.state == "stopped"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes the ids of others")
+@pytest.mark.parametrize(
+    ("listener", "owner"),
+    [(Owner(1234, 1234), ROOT), (Owner(1234, 1234), Owner(1235, 1235))],
+    ids=["account for root", "account for another"],
+)
+def test_who_else_listens_there_is_not_talked_to(listener: Owner, owner: Owner) -> None:
+    """S14."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
+        Path(folder).chmod(0o755)
+        path = f"{folder}/s"
+        server.bind(path)
+        Path(path).chmod(0o777)
+        os.chown(path, owner.uid, owner.gid)
+        with acting_as(listener):
+            server.listen()
+        with pytest.raises(Silent, match="not used: uid 1234 listens there") as caught:
+            EngineApi(path, LIMIT, owner).get("/x")
+    assert caught.value.state == "unreachable"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes the ids of others")
+def test_link_of_an_account_is_not_followed() -> None:
+    """S14: a link to the system's socket in the place of the account's own."""
+    with listening(Engine({"/x": 1})) as path:
+        link = Path(path).with_name("link")
+        link.symlink_to(path)
+        os.chown(link, 1234, 1234, follow_symlinks=False)
+        Path(path).parent.chmod(0o755)
+        with pytest.raises(Silent, match="not used"):
+            EngineApi(str(link), LIMIT, Owner(1234, 1234)).get("/x")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives up root's rights")
@@ -240,7 +305,7 @@ def test_without_permission(tmp_path: Path) -> None:
     if child == 0:
         os.setresuid(65534, 65534, 65534)
         try:
-            EngineApi(str(tmp_path / "s"), LIMIT).get("/x")
+            EngineApi(str(tmp_path / "s"), LIMIT, SELF).get("/x")
         except Silent as problem:
             os.write(writer, f"{problem.state}: {problem}".encode())
         os._exit(0)

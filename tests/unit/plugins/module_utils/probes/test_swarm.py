@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.swarm import swarm
 
-from tests.unit.plugins.module_utils.probes.engine_server import Engine, listening, recorded
+from tests.unit.plugins.module_utils.probes.engine_server import SELF, Engine, listening, recorded
 
 MANAGER = "26.1.5"
 
@@ -21,7 +21,7 @@ def ask(answers: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """(what is found, the paths that were asked for)."""
     engine = Engine(answers)
     with listening(engine) as path:
-        api = EngineApi(path, 5)
+        api = EngineApi(path, 5, SELF)
         found = swarm(answers["/info"], api)
         api.close()
     return found, engine.asked
