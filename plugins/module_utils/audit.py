@@ -20,8 +20,17 @@ def option_errors(options: Mapping[str, Any]) -> list[str]:
     ) + waivers.errors_in(options["waivers"], options["attestations"], catalogue.CATALOGUE)
 
 
+class NotASnapshot(Exception):
+    """What was saved has another shape than a snapshot; the text goes on after the name of the file."""
+
+
 def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -> dict[str, Any]:
-    """Judge the snapshot. `options` are those of compliance_info; `today` (YYYY-MM-DD) decides about expiry."""
+    """Judge the snapshot. `options` are those of compliance_info; `today` (YYYY-MM-DD) decides about expiry.
+
+    Raises NotASnapshot where nobody could say what the verdicts would be about; what is wrong beyond that costs the
+    controls that look at it.
+    """
+    _check(snapshot)
     controls = catalogue.choose(options["profile"], options["controls"])
     findings = judge.findings_of(snapshot, controls, options["parameters"], options["severities"])
     waivers.attest(findings, options["attestations"], today)
@@ -38,26 +47,54 @@ def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -
 
 def summary(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Which host this is, for the head of a report."""
-    host = snapshot["host"]
-    engines = snapshot["engines"] if isinstance(snapshot["engines"], list) else []
-    collected = datetime.datetime.fromtimestamp(host["time"], tz=datetime.timezone.utc)
+    host, engines = snapshot["host"], snapshot["engines"]
     return {
-        "name": host["name"],
-        "os": _text(host["os"], "PRETTY_NAME"),
-        "kernel": _text(host["kernel"], "release"),
-        "privileged": host["privileged"],
-        "collected": collected.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "name": _text(host, "name"),
+        "os": _text(_part(host, "os"), "PRETTY_NAME"),
+        "kernel": _text(_part(host, "kernel"), "release"),
+        "privileged": _part(host, "privileged"),
+        "collected": _collected(_part(host, "time")),
         "engines": [
             {
                 "name": engine["name"],
-                "state": engine["state"],
-                "version": _text(engine["version"], "Version"),
-                "containers": len(engine["containers"]) if isinstance(engine["containers"], list) else None,
+                "state": _text(engine, "state"),
+                "version": _text(_part(engine, "version"), "Version"),
+                "containers": len(containers) if isinstance(containers, list) else None,
             }
-            for engine in engines
+            for engine in (engines if isinstance(engines, list) else [])
+            for containers in [engine.get("containers")]
         ],
     }
 
 
-def _text(data: Any, key: str) -> Any:
+def _check(snapshot: Mapping[str, Any]) -> None:
+    for section in ("host", "engines"):
+        if section not in snapshot:
+            raise NotASnapshot(f"is no snapshot: it has no '{section}'")
+    engines = snapshot["engines"]
+    for engine in engines if isinstance(engines, list) else [] if _is_mark(engines) else [engines]:
+        if not isinstance(engine, Mapping) or not isinstance(engine.get("name"), str):
+            raise NotASnapshot("is no snapshot: 'engines' holds something that is no engine with a name")
+        if not isinstance(engine.get("user"), (str, type(None))):
+            raise NotASnapshot(f"is no snapshot: the user of the engine {engine['name']} is no name")
+
+
+def _is_mark(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"error"}
+
+
+def _collected(seconds: Any) -> str | None:
+    try:
+        collected = datetime.datetime.fromtimestamp(seconds, tz=datetime.timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+    return collected.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _part(data: Any, key: str) -> Any:
     return data.get(key) if isinstance(data, Mapping) else None
+
+
+def _text(data: Any, key: str) -> str | None:
+    value = _part(data, key)
+    return value if isinstance(value, str) else None

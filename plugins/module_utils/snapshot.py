@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     audit,
-    certificates,
     clients,
     daemons,
     endpoints,
@@ -24,7 +24,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     nested_engines,
     packages,
     paths,
+    pem_files,
     processes,
+    rootless_engines,
     services,
     sshd,
     units,
@@ -32,54 +34,127 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
     container_listeners,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error, then
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    attempt,
+    error,
+    is_error,
+    then,
+)
 
 SCHEMA = 1
+_SECTIONS = (
+    *("accounts", "units", "engines", "listeners", "files", "certificates", "keys", "audit", "firewall"),
+    *("hosts_access", "sshd", "clients", "services", "engine_processes", "deleted_files"),
+)
+_OF_ENGINE = (*engine.PARTS, "endpoints")
+_OF_HOST = (
+    *(
+        "uptime",
+        "os",
+        "kernel",
+        "container",
+        "virtualization",
+        "hypervisor_processes",
+        "lsm",
+        "cgroup",
+        "sysctls",
+    ),
+    *("mounts", "packages", "updates", "packages_changed", "reboot", "default_target"),
+)
+# What root alone decides about, and nothing else is needed for.
+_ALONE = (
+    ("audit", audit.audit),
+    ("firewall", firewall.firewall),
+    ("hosts_access", hosts_access.hosts_access),
+    ("sshd", sshd.sshd),
+)
+# Of the audit's time, for each part that accounts, containers or listeners can make last.
+_SHARE = 0.1
+
+Processes = Mapping[int, dict[str, Any]]
 
 
-def take(timeout: float, updates: bool = False, image_content: bool = False) -> dict[str, Any]:
-    """Read the host. `timeout` is in seconds, for each answer of an engine or a listener. Nothing is changed."""
-    walked = processes.walk()
-    accounts = account_probe.accounts()
-    known_units = attempt(units.units, _services(walked))
-    found = attempt(engines.find, known_units, walked, accounts)
-    known_engines = [] if is_error(found) else found
-    engine.ask_all(known_engines, walked, timeout, image_content)
-    container_listeners(known_engines)
-    nested_engines.nested_engines(known_engines, walked, timeout)
-    listening = attempt(listeners.listeners, known_units, walked, known_engines, packages.owners)
-    for each in known_engines:
-        each["endpoints"] = (
-            listening
-            if is_error(listening)
-            else attempt(endpoints.endpoints, each, listening, known_units, timeout)
-        )
-    running = attempt(daemons.engine_processes, walked, known_engines)
-    snapshot = {
-        "schema": SCHEMA,
-        "host": host.host(updates),
-        "accounts": accounts,
-        "units": known_units,
-        "engines": found,
-        "listeners": listening,
-        "audit": attempt(audit.audit),
-        "firewall": attempt(firewall.firewall),
-        "hosts_access": attempt(hosts_access.hosts_access),
-        "sshd": attempt(sshd.sshd),
-        "clients": attempt(clients.clients, accounts),
-        "services": then(services.services, listening, timeout),
-        "engine_processes": running,
-        "deleted_files": then(daemons.deleted_files, running),
-    }
-    snapshot["files"] = attempt(files.files, paths.paths(snapshot))
-    pem_files = paths.pem_files(snapshot)
-    snapshot["certificates"], snapshot["keys"] = certificates.certificates(
-        [*pem_files, *certificates.neighbours(pem_files)]
-    )
+def take(
+    timeout: float, updates: bool = False, image_content: bool = False, into: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Read the host. `timeout` is in seconds, for each answer of an engine or a listener. Nothing is changed.
+
+    Each part is read by itself: one that cannot be read, or for which there is no time before the audit's deadline, is
+    an error and costs no other. `into` is the dictionary to fill, part by part, for who may have to go on without the
+    rest: see `whole`.
+    """
+    snapshot = {} if into is None else into
+    snapshot["schema"] = SCHEMA
+    walked = attempt(processes.walk)
+    snapshot["accounts"] = account_probe.accounts()
+    snapshot["units"] = attempt(units.units, set() if is_error(walked) else _services(walked))
+    snapshot["engines"] = then(_of_system, walked, snapshot["units"])
+    if not is_error(snapshot["engines"]):
+        snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
+    known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
+    engine.ask_all(known, {} if is_error(walked) else walked, timeout, image_content)
+    snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
+    _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)
+    with deadline.share(_SHARE, "the end points of accounts"):
+        _ask_endpoints([each for each in known if each["user"] is not None], snapshot, timeout)
+    snapshot["host"] = host.host(updates)
+    for name, read in _ALONE:
+        snapshot[name] = attempt(read)
+    snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
+    snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
+    with deadline.share(_SHARE, "the networks of containers"):
+        container_listeners(known)
+    with deadline.share(_SHARE, "the engines in containers"):
+        attempt(nested_engines.nested_engines, known, walked, timeout)
+    with deadline.share(_SHARE, "the homes of accounts"):
+        snapshot["clients"] = attempt(clients.clients, snapshot["accounts"])
+    with deadline.share(2 * _SHARE, "the listening services"):
+        snapshot["services"] = then(services.services, snapshot["listeners"], timeout)
+    snapshot["files"] = then(files.files, attempt(paths.paths, snapshot))
+    pems = attempt(paths.pem_files, snapshot)
+    snapshot.update(dict.fromkeys(("certificates", "keys"), pems) if is_error(pems) else pem_files.read(pems))
+    return whole(snapshot)
+
+
+def whole(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The snapshot with an error in the place of all that was not read, of engines and containers too."""
+    unread = error(deadline.reason() if deadline.passed() else "it was not read")
+    if "host" not in snapshot:
+        snapshot["host"] = {**dict.fromkeys(_OF_HOST, unread), **host.itself()}
+    snapshot.update({name: unread for name in _SECTIONS if name not in snapshot})
+    known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
+    for each in known:
+        each.update({name: unread for name in _OF_ENGINE if name not in each})
+        for container in [] if is_error(each["containers"]) else each["containers"]:
+            container.setdefault("endpoints", unread)
     return snapshot
 
 
-def _services(walked: Mapping[int, Mapping[str, Any]]) -> set[str]:
+def _rootless(walked: Processes, accounts: Mapping[str, Any], known_units: Any) -> list[dict[str, Any]]:
+    with deadline.share(_SHARE, "the engines of accounts"):
+        found = attempt(rootless_engines.find, walked, accounts, known_units)
+    return [rootless_engines.unread(found)] if is_error(found) else list(found)
+
+
+def _listeners(walked: Processes, known_units: Any, known: Sequence[Mapping[str, Any]]) -> Any:
+    return listeners.listeners(known_units, walked, known, packages.owners)
+
+
+def _of_system(walked: Processes, known_units: Any) -> Any:
+    return engines.of_system(known_units, walked)
+
+
+def _ask_endpoints(known: Sequence[dict[str, Any]], snapshot: Mapping[str, Any], timeout: float) -> None:
+    for each in known:
+        answers = then(_endpoints, snapshot["listeners"], each, snapshot["units"], timeout)
+        each.setdefault("endpoints", answers)
+
+
+def _endpoints(listening: Sequence[Any], each: Mapping[str, Any], known_units: Any, timeout: float) -> Any:
+    return endpoints.endpoints(each, listening, known_units, timeout)
+
+
+def _services(walked: Processes) -> set[str]:
     """The services that run: those that own a listener must be among the units."""
     names = {processes.unit_of(process["cgroup"]) for process in walked.values()}
     return {name for name in names if name}

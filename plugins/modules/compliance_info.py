@@ -135,6 +135,15 @@ options:
       - Seconds to wait for each answer of an engine or of a listener.
     type: float
     default: 5.0
+  deadline:
+    description:
+      - Seconds that the audit may take as a whole. What was not read by then is C(unknown) with that reason, and the
+        findings come all the same, a few seconds later at most.
+      - Accounts, containers and whoever listens on the host can make answers slow. What they can make slow gets a part
+        of this time, so that they cannot keep the rest from being read.
+      - With O(from_snapshot) it limits judging.
+    type: float
+    default: 120.0
 seealso:
   - name: Controls
     description: Every control with its severity, references and parameters.
@@ -317,7 +326,8 @@ snapshot:
 """
 
 import datetime
-import json
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -326,18 +336,28 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit, option_errors
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline, timed_audit
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import NotASnapshot, option_errors
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import PROFILES
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import is_date
-from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA, take
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
+from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA
+
+_LONGEST = 24 * 3600
+_ISSUES = "https://github.com/bulwark/docker/issues"
 
 
 def load(module: AnsibleModule, path: str) -> dict[str, Any]:
     """The snapshot saved at `path`; fails the module when it is none, or has another schema."""
     snapshot: dict[str, Any]
     try:
-        with Path(path).open(encoding="utf-8") as stream:
-            snapshot = json.load(stream)
+        snapshot = foreign_json.DECODER.decode(Path(path).read_text(encoding="utf-8"))
+        foreign_json.check_depth(snapshot)
+    except RecursionError:
+        module.fail_json(
+            msg=f"from_snapshot: {path} is nested deeper than a snapshot can be. Give a file that was saved from this "
+            f"module's return value 'snapshot'."
+        )
     except (OSError, ValueError) as problem:
         module.fail_json(
             msg=f"from_snapshot: {path} cannot be read as JSON: {problem}. Give a file that was saved "
@@ -384,6 +404,7 @@ def main() -> None:
             "updates": {"type": "bool", "default": False},
             "image_content": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 5.0},
+            "deadline": {"type": "float", "default": 120.0},
         },
         supports_check_mode=True,
     )
@@ -391,21 +412,38 @@ def main() -> None:
     problems = option_errors(options)
     if options["date"] and not is_date(options["date"]):
         problems.append(f"date: '{options['date']}' is no date of the form 2026-12-31")
-    if options["timeout"] <= 0:
-        problems.append(f"timeout: {options['timeout']} is not a positive number of seconds")
+    for name in ("timeout", "deadline"):
+        if not 0 < options[name] <= _LONGEST:
+            problems.append(f"{name}: {options[name]} is not a positive number of seconds up to {_LONGEST}")
     if problems:
         module.fail_json(msg="Nothing was read: " + "; ".join(problems) + ".")
 
-    if options["from_snapshot"]:
-        snapshot = load(module, options["from_snapshot"])
-    else:
-        snapshot = take(
-            options["timeout"], updates=options["updates"], image_content=options["image_content"]
-        )
-    result = audit(snapshot, options, options["date"] or datetime.date.today().isoformat())
-    if options["snapshot"]:
-        result["snapshot"] = snapshot
-    module.exit_json(changed=False, **result)
+    try:
+        _audit(module, options, options["date"] or datetime.date.today().isoformat())
+    except NotASnapshot as problem:
+        module.fail_json(msg=f"from_snapshot: {options['from_snapshot']} {problem}")
+    except Exception as problem:
+        module.fail_json(msg=f"Nothing was judged: {_place(problem)}. Please report it at {_ISSUES}.")
+
+
+def _audit(module: AnsibleModule, options: Mapping[str, Any], today: str) -> None:
+    def report(result: dict[str, Any]) -> None:
+        module.exit_json(changed=False, **result)
+
+    if not options["from_snapshot"]:
+        timed_audit.run(options, today, report)
+        return
+    snapshot = load(module, options["from_snapshot"])
+    with deadline.limited(options["deadline"]):
+        result = timed_audit.judged(snapshot, options, today)
+    report(result)
+
+
+def _place(problem: Exception) -> str:
+    """Where the audit itself failed. What the exception says is left out, as it may repeat what was read."""
+    at = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"{at.name} ({Path(at.filename).name}, line {at.lineno})"
+    return f"the audit itself failed with {type(problem).__name__} in {where}"
 
 
 if __name__ == "__main__":

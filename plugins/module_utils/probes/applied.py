@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ STATE = "/var/lib/bulwark"
 RECORD = Path(STATE, "in-force.json")
 
 
-def in_force(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> bool:
-    """Whether the file's content is what the process with that id and start (in ticks) was reloaded or started with.
+def digest(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> str | None:
+    """The SHA-256 of what that file held when the process with that id and start (in ticks) was reloaded or started.
 
     A reload leaves the file younger than the process; without the record nobody could tell that it was taken.
     """
@@ -25,7 +24,8 @@ def in_force(path: str, pid: int | None, started: int | None, record: Path = REC
         known: Any = json.loads(reading.text(record) or "{}")
         entry = known.get(path) if isinstance(known, dict) else None
         if not isinstance(entry, dict) or (entry.get("pid"), entry.get("started")) != (pid, started):
-            return False
-        return bool(entry.get("digest") == hashlib.sha256(reading.content(path) or b"").hexdigest())
-    except (Unreadable, ValueError):
-        return False
+            return None
+        held = entry.get("digest")
+        return held if isinstance(held, str) else None
+    except (Unreadable, ValueError, RecursionError):
+        return None

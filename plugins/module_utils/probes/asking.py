@@ -172,7 +172,7 @@ def together(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
             except Exception as problem:
                 failures.append(problem)
 
-    workers = [threading.Thread(target=work) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
+    workers = [threading.Thread(target=work, daemon=True) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
     for worker in workers:
         worker.start()
     work()

@@ -32,11 +32,11 @@ def container_listeners(engines: Iterable[Mapping[str, Any]]) -> None:
     # A thread of its own goes into the namespaces and never comes back; nothing of a container runs in it.
     # The tables below /proc need no such way, but 16 ms for each container on a machine with 24 GB: for each
     # of them the kernel goes through the connections of all namespaces.
-    visitor = threading.Thread(target=_visit, args=(pids, found))
+    visitor = threading.Thread(target=_visit, args=(pids, found), daemon=True)
     visitor.start()
-    visitor.join()
+    ended = attempt(visitor.join)
     for container, where in places:
-        container["listeners"] = found[where[0]] if isinstance(where, tuple) else where
+        container["listeners"] = found.get(where[0], ended) if isinstance(where, tuple) else where
 
 
 def known(engine: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemo
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, error
 
 
-def config(path: str, given: bool) -> dict[str, Any]:
-    """The `config` of an engine; `given`: its command line names the file. A missing one has settings {}."""
+def config(path: str, given: bool, applied: str | None = None) -> dict[str, Any]:
+    """The `config` of an engine. `given`: its command line names the file; `applied`: the digest of the content that
+    is known to be in force. A missing file has settings {}."""
+    if "\0" in path:
+        raise Unreadable(f"{path!r} cannot be the path of a file")
     try:
         found = Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -27,16 +31,21 @@ def config(path: str, given: bool) -> dict[str, Any]:
         "target": target,
         "modified": int(found.st_mtime) if found else None,
         "changed": int(found.st_ctime) if found else None,
-        **_parsed(path),
+        **_parsed(path, applied),
     }
 
 
-def _parsed(path: str) -> dict[str, Any]:
+def _parsed(path: str, applied: str | None) -> dict[str, Any]:
     try:
         content = reading.content(path)
     except Unreadable as problem:
-        return {"settings": error(str(problem)), "problems": []}
+        return {"settings": error(str(problem)), "problems": [], "in_force": False}
+    in_force = hashlib.sha256(content or b"").hexdigest() == applied
     if content is None:
-        return {"settings": {}, "problems": []}
+        return {"settings": {}, "problems": [], "in_force": in_force}
     parsed = daemon_json.parse(content)
-    return {"settings": redact.options(parsed["settings"]), "problems": parsed["problems"]}
+    return {
+        "settings": redact.options(parsed["settings"]),
+        "problems": parsed["problems"],
+        "in_force": in_force,
+    }

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline as audit
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
@@ -93,6 +94,7 @@ def _become_and_call(owner: Owner, function: Callable[..., Any], arguments: tupl
     return function(*arguments)
 
 
+@audit.uninterrupted
 def connect(path: str, owner: Owner, deadline: float) -> socket.socket:
     """A connection to the Unix socket at `path`, to which that owner listens. `deadline` by time.monotonic().
 
@@ -101,6 +103,7 @@ def connect(path: str, owner: Owner, deadline: float) -> socket.socket:
     link that is somebody else's.
     """
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    deadline = audit.end(deadline)
     try:
         if owner.is_root:
             _connect(client, path, deadline)

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time limits for programs, and for calls into kernel or C library that may hang (network homes, NSS)."""
+"""Time limits for programs, and for calls into kernel or C library that may hang (network homes, NSS).
+
+None of them goes beyond the audit's deadline.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -48,6 +52,9 @@ def run(argv: Sequence[str], seconds: float, stdin: bytes = b"", pass_fds: Seque
     program = find(argv[0])
     if program is None:
         raise Unreadable(f"{argv[0]} is not installed")
+    given = deadline.left(seconds)
+    if not given:
+        raise Unreadable(deadline.reason())
     process = subprocess.Popen(
         [program, *argv[1:]],
         stdin=subprocess.PIPE,
@@ -58,12 +65,14 @@ def run(argv: Sequence[str], seconds: float, stdin: bytes = b"", pass_fds: Seque
         start_new_session=True,
     )
     try:
-        out, err = process.communicate(stdin, timeout=seconds)
-    except subprocess.TimeoutExpired as problem:
+        out, err = process.communicate(stdin, timeout=given)
+    except BaseException as problem:
         os.killpg(process.pid, signal.SIGKILL)
+        if not isinstance(problem, subprocess.TimeoutExpired):
+            raise
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=1)
-        raise Unreadable(f"{argv[0]} did not end within {seconds:g} s") from problem
+        raise Unreadable(_late(f"{argv[0]} did not end within {seconds:g} s", given, seconds)) from problem
     return Ended(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
@@ -73,24 +82,37 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
     A signal does not end a lookup by NSS or a read from a dead file server; leaving them to a child does.
     Raises Unreadable when the function fails or takes longer.
     """
+    given = deadline.left(seconds)
+    if not given:
+        raise Unreadable(deadline.reason())
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         _answer(writer, function, arguments)
     os.close(writer)
+    answer = None
     try:
-        answer = _collect(reader, time.monotonic() + seconds)
+        answer = _collect(reader, time.monotonic() + given)
     finally:
         os.close(reader)
-    if answer is None:
+        # Also of one that has answered: who has its ids may have stopped it.
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, os.WNOHANG)
-        raise Unreadable(f"no answer within {seconds:g} s: a file server or a directory service may hang")
-    os.waitpid(child, 0)
-    value = json.loads(answer or '{"error": "the process that read it was killed"}')
+        os.waitpid(child, os.WNOHANG if answer is None else 0)
+    if answer is None:
+        why = f"no answer within {seconds:g} s: a file server or a directory service may hang"
+        raise Unreadable(_late(why, given, seconds))
+    try:
+        value = json.loads(answer)
+    except ValueError:
+        raise Unreadable("the process that read it was killed") from None
     if is_error(value):
         raise Unreadable(value["error"])
     return value
+
+
+def _late(why: str, given: float, seconds: float) -> str:
+    """What its own limit says, unless the audit's deadline came first."""
+    return why if given >= seconds else deadline.reason()
 
 
 def within_each(seconds: float, function: Callable[..., Any], items: list[Any], *arguments: Any) -> list[Any]:
@@ -104,10 +126,10 @@ def within_each(seconds: float, function: Callable[..., Any], items: list[Any], 
     try:
         return [(items, within(seconds, function, items, *arguments))]
     except Unreadable:
-        deadline = time.monotonic() + seconds
+        end = time.monotonic() + seconds
         answers = []
         for item in items:
-            left = max(_LEAST, min(_MOST, deadline - time.monotonic()))
+            left = max(_LEAST, min(_MOST, end - time.monotonic()))
             answers.append(([item], attempt(within, left, function, [item], *arguments)))
         return answers
 

@@ -22,6 +22,9 @@ _CONTAINER_ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 # The kernel cuts names after 15 characters: containerd-shim-runc-v2 is one of these.
 _SHIM = "containerd-shim"
+# Where systemd mounts its hierarchy of cgroup v1, that of v2 beside it, and v2 alone (systemd.directives(7)).
+_CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_OF_AN_ACCOUNT = re.compile(r"/user(?:@\d+\.service|\.slice)(?:/|$)")
 
 
 def walk() -> dict[int, Process]:
@@ -49,7 +52,8 @@ def read(pid: int) -> Process | None:
         for line in text.split("\n"):
             name, _colon, value = line.partition(":\t")
             if name in _STATUS_LINES:
-                status[name] = value.strip()
+                # An account may give its program a name that ends with a blank.
+                status[name] = value if name == "Name" else value.strip()
         return {
             "pid": pid,
             "ppid": int(status["PPid"]),
@@ -76,7 +80,9 @@ def _cgroup(pid: int) -> str:
 
 def _cgroup_path(pid: int) -> str:
     # 12:name=systemd:/system.slice/x.service
-    paths = dict([line.split(":", 2)[1:] for line in text_of(f"/proc/{pid}/cgroup").splitlines()])
+    # Names hold any character but a line feed and a slash, for who may make cgroups chooses them.
+    lines = (line.split(":", 2) for line in text_of(f"/proc/{pid}/cgroup").split("\n"))
+    paths = {line[1]: line[2] for line in lines if len(line) == 3}
     # systemd's own hierarchy of cgroup v1, then v2; without systemd a runtime may use neither.
     for controllers in ("name=systemd", ""):
         if paths.get(controllers, "/") != "/":
@@ -94,9 +100,38 @@ def _cgroup_base() -> str:
 
 
 def container_of(cgroup: str) -> str | None:
-    """The id of the (outermost) container, of whatever runtime, that has this cgroup."""
+    """The id of the (outermost) container, of whatever runtime, that by root's word has this cgroup.
+
+    A name proves something where root alone can make cgroups: every directory above it is root's. systemd gives
+    user@UID.service to its account, in its own hierarchy of version 1 as in version 2, and a service with Delegate=
+    to its User=; below those any process may have any name. What is below a container's own cgroup counts as it.
+    """
     match = _CONTAINER_ID.search(cgroup)
-    return match.group(1) if match else None
+    return match.group(1) if match and _is_roots(cgroup[: match.start(1)].rpartition("/")[0]) else None
+
+
+@cache
+def _is_roots(directory: str) -> bool:
+    """Whether root alone can make a cgroup in that one."""
+    for base in dict.fromkeys((_cgroup_base(), "")):
+        answers = [_only_root_writes(f"{root}{base}", directory) for root in _CGROUPS]
+        if any(answer is not None for answer in answers):
+            return False not in answers
+    # The hierarchy cannot be seen from here.
+    return not _OF_AN_ACCOUNT.search(directory)
+
+
+def _only_root_writes(root: str, directory: str) -> bool | None:
+    """None where there is no such cgroup below that root."""
+    only, path = True, root
+    for name in directory.split("/"):
+        path = f"{path}/{name}" if name else path
+        try:
+            seen = os.stat(path)  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
+        only = only and seen.st_uid == 0 and not seen.st_mode & 0o022
+    return only
 
 
 def unit_of(cgroup: str) -> str | None:
@@ -106,56 +141,30 @@ def unit_of(cgroup: str) -> str | None:
     return next((part for part in cgroup.split("/") if part.endswith(".service")), None)
 
 
-def by_container(processes: Mapping[int, Process]) -> dict[str, list[Process]]:
-    """{container id: its processes}, by containerd's shim above them, otherwise by their cgroup.
-
-    The shim tells also where a rootless engine has no cgroups (version 1). A shim that runs in a container
-    belongs, with all below it, to that container.
-    """
-    shims = {
-        pid: option(argv(pid), "-id")
-        for pid, process in processes.items()
-        if process["name"] == _SHIM and container_of(process["cgroup"]) is None
-    }
-    owners: dict[int, str | None] = {0: None}
-    found: dict[str, list[Process]] = {}
-    for pid in processes:
-        owner = _owner(pid, processes, shims, owners) or container_of(processes[pid]["cgroup"])
-        if owner:
-            found.setdefault(owner, []).append(processes[pid])
-    return found
-
-
-def _owner(
-    pid: int,
-    processes: Mapping[int, Process],
-    shims: Mapping[int, str | None],
-    owners: dict[int, str | None],
-) -> str | None:
-    """The id that the outermost shim above `pid` serves; `owners` remembers what is known."""
-    path = []
-    above = pid
-    while above not in owners and above in processes:
-        path.append(above)
-        above = processes[above]["ppid"]
-    owner = owners.get(above) or shims.get(above)
-    for each in reversed(path):
-        owners[each] = owner
-        owner = owner or shims.get(each)
-    return owners.get(pid)
-
-
 def shims(processes: Mapping[int, Process], uid: int | None) -> dict[str, int]:
     """{container id: pid of its shim}: what Docker runs for `uid`, but not inside another container."""
     found = {}
     for pid, process in processes.items():
-        if process["name"] == _SHIM and process["uid"] == uid and container_of(process["cgroup"]) is None:
+        if is_shim(process, uid):
             command = argv(pid)
             container_id = option(command, "-id")
             # With userns-remap it is "moby-100000.100000"; the engine's own plugins have "plugins.moby".
             if container_id and (option(command, "-namespace") or "").startswith("moby"):
                 found[container_id] = pid
     return found
+
+
+def is_shim(process: Process, uid: int | None) -> bool:
+    """Whether it looks like a shim of containerd that runs for `uid`, outside of every container.
+
+    Its real uid counts too: a program like su runs with root's rights for an account, under the name of a link to it.
+    """
+    return (
+        process["name"] == _SHIM
+        and process["uid"] == uid
+        and process["status"].get("Uid", str(uid)).split()[0] == str(uid)
+        and container_of(process["cgroup"]) is None
+    )
 
 
 def option(command: list[str], name: str) -> str | None:
@@ -210,6 +219,14 @@ def _boot_time() -> int:
     return int(re.findall(r"^btime (\d+)$", text_of("/proc/stat"), re.MULTILINE)[0])
 
 
+def namespace_of(pid: int, kind: str) -> str | None:
+    """The number of one namespace; None when the process is gone, or may not be traced."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")[len(kind) + 2 : -1]  # noqa: PTH115
+    except OSError:
+        return None
+
+
 def namespaces(pid: int) -> dict[str, str]:
     """{"net": "4026531840", ...}. Unreadable without the right to trace the process."""
     found = {}
@@ -230,7 +247,8 @@ def namespaces(pid: int) -> dict[str, str]:
 
 def id_map(pid: int, kind: str) -> list[list[int]]:
     """[[first id inside, first id outside, count]]; `kind` is "uid" or "gid"."""
-    return [[int(word) for word in line.split()] for line in text_of(f"/proc/{pid}/{kind}_map").splitlines()]
+    lines = text_of(f"/proc/{pid}/{kind}_map").split("\n")
+    return [[int(word) for word in line.split()] for line in lines if line]
 
 
 def text_of(path: str) -> str:

@@ -26,6 +26,8 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as problem:
+        raise Unreadable(f"{str(path)!r} cannot be the path of a file: {problem}") from problem
     except OSError as problem:
         raise Unreadable(f"{path}: {problem.strerror}") from problem
     try:

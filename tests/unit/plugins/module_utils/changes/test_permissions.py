@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from typing import Any
@@ -28,7 +29,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import files, limits, processes
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import in_force
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import digest
 
 from tests.unit.builders.host import SOCKET, file, rootless_engine, snapshot, unit
 from tests.unit.builders.judging import finding
@@ -260,7 +261,8 @@ def test_the_engine_has_taken_a_file_whose_mode_alone_is_new(tmp_path, store, wr
         {"engines": [{"pid": pid, "started": started, "config": about}, {"config": {"error": "not read"}}]},
         [str(config)] if concerned else [],
     )
-    assert in_force(str(config), pid, processes.start_ticks(pid), store.root / "in-force.json") is kept
+    known = digest(str(config), pid, processes.start_ticks(pid), store.root / "in-force.json")
+    assert (known == hashlib.sha256(config.read_bytes()).hexdigest()) is kept
 
 
 @needs_root

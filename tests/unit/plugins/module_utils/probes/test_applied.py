@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import in_force
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import applied
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_config import config as read
 
 # A start is told in clock ticks since the boot.
 PID, STARTED = 700, 8_640_000
@@ -22,6 +23,10 @@ def record(
     """The record that this content of the file was taken by that process."""
     digest = hashlib.sha256(content).hexdigest()
     return raw(folder, json.dumps({str(path): {"pid": pid, "started": started, "digest": digest}}))
+
+
+def in_force(path: str, pid: int | None, started: int | None, known: Path) -> bool:
+    return bool(read(path, False, applied.digest(path, pid, started, known))["in_force"])
 
 
 def raw(folder: Path, text: str) -> Path:

@@ -36,7 +36,9 @@ def test_engine_processes(tmp_path: Path) -> None:
             # Its process has another name than its executable.
             **entry(other.pid, "renamed"),
         }
-        found = daemons.engine_processes(processes, [{"name": "system", "pid": engine, "rootlesskit": None}])
+        found = daemons.engine_processes(
+            processes, [{"name": "system", "user": None, "pid": engine, "rootlesskit": None}]
+        )
         other.kill()
     by_name = {each["name"]: each for each in found}
     assert set(by_name) == {"dockerd", "containerd", "etcd", "kube-controller", "renamed"}

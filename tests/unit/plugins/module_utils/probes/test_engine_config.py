@@ -25,6 +25,7 @@ def test_a_file(tmp_path: Path) -> None:
         "target": None,
         "modified": 2000,
         "settings": {"icc": True, "http-proxy": "http://proxy:3128"},
+        "in_force": False,
         "problems": [
             {
                 "kind": "duplicate_key",

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import (
-    facts,
-    setting,
-    socket_path,
-)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import engine_facts
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import setting, socket_path
 
 from tests.unit.plugins.module_utils.probes.laying import lay
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
 
 DEFAULT = "/run/docker.sock"
+
+
+def facts(
+    pid: int | None, processes: dict[int, Any], planned: list[str] | None, default: str
+) -> dict[str, Any]:
+    asked = engine_facts.command(pid, planned, default)
+    return engine_facts.facts(asked, processes, engine_facts.configuration(asked))
 
 
 def test_a_running_engine(tmp_path: Path) -> None:
