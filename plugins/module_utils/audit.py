@@ -20,8 +20,17 @@ def option_errors(options: Mapping[str, Any]) -> list[str]:
     ) + waivers.errors_in(options["waivers"], options["attestations"], catalogue.CATALOGUE)
 
 
+class NotASnapshot(Exception):
+    """What was saved has another shape than a snapshot; the text goes on after the name of the file."""
+
+
 def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -> dict[str, Any]:
-    """Judge the snapshot. `options` are those of compliance_info; `today` (YYYY-MM-DD) decides about expiry."""
+    """Judge the snapshot. `options` are those of compliance_info; `today` (YYYY-MM-DD) decides about expiry.
+
+    Raises NotASnapshot where nobody could say what the verdicts would be about; what is wrong beyond that costs the
+    controls that look at it.
+    """
+    _check(snapshot)
     controls = catalogue.choose(options["profile"], options["controls"])
     findings = judge.findings_of(snapshot, controls, options["parameters"], options["severities"])
     waivers.attest(findings, options["attestations"], today)
@@ -38,40 +47,54 @@ def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -
 
 def summary(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Which host this is, for the head of a report."""
-    host, engines = snapshot.get("host"), snapshot.get("engines")
+    host, engines = snapshot["host"], snapshot["engines"]
     return {
         "name": _text(host, "name"),
-        "os": _text(_value(host, "os"), "PRETTY_NAME"),
-        "kernel": _text(_value(host, "kernel"), "release"),
-        "privileged": _value(host, "privileged") is True,
-        "collected": _time(_value(host, "time")),
+        "os": _text(_part(host, "os"), "PRETTY_NAME"),
+        "kernel": _text(_part(host, "kernel"), "release"),
+        "privileged": _part(host, "privileged"),
+        "collected": _collected(_part(host, "time")),
         "engines": [
             {
-                "name": _text(engine, "name"),
+                "name": engine["name"],
                 "state": _text(engine, "state"),
-                "version": _text(_value(engine, "version"), "Version"),
+                "version": _text(_part(engine, "version"), "Version"),
                 "containers": len(containers) if isinstance(containers, list) else None,
             }
-            for engine, containers in ((each, _value(each, "containers")) for each in engines)
-        ]
-        if isinstance(engines, list)
-        else [],
+            for engine in (engines if isinstance(engines, list) else [])
+            for containers in [engine.get("containers")]
+        ],
     }
 
 
-def _value(data: Any, key: str) -> Any:
-    return data.get(key) if isinstance(data, Mapping) else None
+def _check(snapshot: Mapping[str, Any]) -> None:
+    for section in ("host", "engines"):
+        if section not in snapshot:
+            raise NotASnapshot(f"is no snapshot: it has no '{section}'")
+    engines = snapshot["engines"]
+    for engine in engines if isinstance(engines, list) else [] if _is_mark(engines) else [engines]:
+        if not isinstance(engine, Mapping) or not isinstance(engine.get("name"), str):
+            raise NotASnapshot("is no snapshot: 'engines' holds something that is no engine with a name")
+        if not isinstance(engine.get("user"), (str, type(None))):
+            raise NotASnapshot(f"is no snapshot: the user of the engine {engine['name']} is no name")
 
 
-def _text(data: Any, key: str) -> str | None:
-    value = _value(data, key)
-    return value if isinstance(value, str) else None
+def _is_mark(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"error"}
 
 
-def _time(seconds: Any) -> str | None:
-    """Null where a saved snapshot tells no time that there is."""
+def _collected(seconds: Any) -> str | None:
     try:
         collected = datetime.datetime.fromtimestamp(seconds, tz=datetime.timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
     return collected.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _part(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, Mapping) else None
+
+
+def _text(data: Any, key: str) -> str | None:
+    value = _part(data, key)
+    return value if isinstance(value, str) else None

@@ -4,16 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     audit,
-    certificates,
     clients,
     daemons,
-    deadline,
     endpoints,
     engine,
     engines,
@@ -25,104 +24,137 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     nested_engines,
     packages,
     paths,
+    pem_files,
     processes,
+    rootless_engines,
     services,
     sshd,
     units,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
     container_listeners,
-    known,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error, then
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
+    attempt,
+    error,
+    is_error,
+    then,
+)
 
 SCHEMA = 1
-# Seconds for all of a snapshot.
-DEADLINE = 120.0
-_ACCOUNTS = ("users", "groups", "login_defs", "subids", "linger")
+_SECTIONS = (
+    *("accounts", "units", "engines", "listeners", "files", "certificates", "keys", "audit", "firewall"),
+    *("hosts_access", "sshd", "clients", "services", "engine_processes", "deleted_files"),
+)
+_OF_ENGINE = (*engine.PARTS, "endpoints")
+_OF_HOST = (
+    *(
+        "uptime",
+        "os",
+        "kernel",
+        "container",
+        "virtualization",
+        "hypervisor_processes",
+        "lsm",
+        "cgroup",
+        "sysctls",
+    ),
+    *("mounts", "packages", "updates", "packages_changed", "reboot", "default_target"),
+)
+# What root alone decides about, and nothing else is needed for.
+_ALONE = (
+    ("audit", audit.audit),
+    ("firewall", firewall.firewall),
+    ("hosts_access", hosts_access.hosts_access),
+    ("sshd", sshd.sshd),
+)
+# Of the audit's time, for each part that accounts, containers or listeners can make last.
+_SHARE = 0.1
+
+Processes = Mapping[int, dict[str, Any]]
 
 
 def take(
-    timeout: float, updates: bool = False, image_content: bool = False, within: float = DEADLINE
+    timeout: float, updates: bool = False, image_content: bool = False, into: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Read the host. Nothing is changed.
+    """Read the host. `timeout` is in seconds, for each answer of an engine or a listener. Nothing is changed.
 
-    `timeout` is in seconds, for each answer of an engine or a listener, `within` for all together. Each section is
-    contained by itself: one that cannot be read is an error mark, and costs what depends on it alone.
+    Each part is read by itself: one that cannot be read, or for which there is no time before the audit's deadline, is
+    an error and costs no other. `into` is the dictionary to fill, part by part, for who may have to go on without the
+    rest: see `whole`.
     """
-    with deadline.within(within):
-        return _taken(timeout, updates, image_content)
-
-
-def _taken(timeout: float, updates: bool, image_content: bool) -> dict[str, Any]:
+    snapshot = {} if into is None else into
+    snapshot["schema"] = SCHEMA
     walked = attempt(processes.walk)
-    accounts = attempt(account_probe.accounts)
-    if is_error(accounts):
-        accounts = dict.fromkeys(_ACCOUNTS, accounts)
-    known_units = attempt(lambda: units.units(_services({} if is_error(walked) else walked)))
-    found = then(lambda seen: engines.find(known_units, seen, accounts), walked)
-    known_engines = [] if is_error(found) else found
-    _ask(known_engines, walked, timeout, image_content)
-    listening = then(
-        lambda seen: listeners.listeners(known_units, seen, known_engines, packages.owners), walked
-    )
-    for each in known_engines:
-        each["endpoints"] = (
-            listening
-            if is_error(listening)
-            else attempt(endpoints.endpoints, each, listening, known_units, timeout)
-        )
-    running = then(daemons.engine_processes, walked, known_engines)
-    snapshot = {
-        "schema": SCHEMA,
-        "host": attempt(host.host, updates),
-        "accounts": accounts,
-        "units": known_units,
-        "engines": found,
-        "listeners": listening,
-        "audit": attempt(audit.audit),
-        "firewall": attempt(firewall.firewall),
-        "hosts_access": attempt(hosts_access.hosts_access),
-        "sshd": attempt(sshd.sshd),
-        "clients": attempt(clients.clients, accounts),
-        "services": then(services.services, listening, timeout),
-        "engine_processes": running,
-        "deleted_files": then(daemons.deleted_files, running),
-    }
+    snapshot["accounts"] = account_probe.accounts()
+    snapshot["units"] = attempt(units.units, set() if is_error(walked) else _services(walked))
+    snapshot["engines"] = then(_of_system, walked, snapshot["units"])
+    if not is_error(snapshot["engines"]):
+        snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
+    known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
+    engine.ask_all(known, {} if is_error(walked) else walked, timeout, image_content)
+    snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
+    _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)
+    with deadline.share(_SHARE, "the end points of accounts"):
+        _ask_endpoints([each for each in known if each["user"] is not None], snapshot, timeout)
+    snapshot["host"] = host.host(updates)
+    for name, read in _ALONE:
+        snapshot[name] = attempt(read)
+    snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
+    snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
+    with deadline.share(_SHARE, "the networks of containers"):
+        container_listeners(known)
+    with deadline.share(_SHARE, "the engines in containers"):
+        attempt(nested_engines.nested_engines, known, walked, timeout)
+    with deadline.share(_SHARE, "the homes of accounts"):
+        snapshot["clients"] = attempt(clients.clients, snapshot["accounts"])
+    with deadline.share(2 * _SHARE, "the listening services"):
+        snapshot["services"] = then(services.services, snapshot["listeners"], timeout)
     snapshot["files"] = then(files.files, attempt(paths.paths, snapshot))
-    snapshot["certificates"], snapshot["keys"] = _pem_files(snapshot)
+    pems = attempt(paths.pem_files, snapshot)
+    snapshot.update(dict.fromkeys(("certificates", "keys"), pems) if is_error(pems) else pem_files.read(pems))
+    return whole(snapshot)
+
+
+def whole(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """The snapshot with an error in the place of all that was not read, of engines and containers too."""
+    unread = error(deadline.reason() if deadline.passed() else "it was not read")
+    if "host" not in snapshot:
+        snapshot["host"] = {**dict.fromkeys(_OF_HOST, unread), **host.itself()}
+    snapshot.update({name: unread for name in _SECTIONS if name not in snapshot})
+    known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
+    for each in known:
+        each.update({name: unread for name in _OF_ENGINE if name not in each})
+        for container in [] if is_error(each["containers"]) else each["containers"]:
+            container.setdefault("endpoints", unread)
     return snapshot
 
 
-def _ask(known_engines: list[dict[str, Any]], walked: Any, timeout: float, image_content: bool) -> None:
-    """What their APIs tell of the engines, and what /proc tells of their containers."""
-    if not known_engines:
-        return
-    mark = attempt(engine.ask_all, known_engines, walked, timeout, image_content)
-    for one in known_engines if is_error(mark) else ():
-        for part in engine.PARTS:
-            one.setdefault(part, mark)
-    for key, read in (
-        ("listeners", lambda: container_listeners(known_engines)),
-        ("endpoints", lambda: nested_engines.nested_engines(known_engines, walked, timeout)),
-    ):
-        mark = attempt(read)
-        for container in (each for one in known_engines for each in known(one)) if is_error(mark) else ():
-            container.setdefault(key, mark)
+def _rootless(walked: Processes, accounts: Mapping[str, Any], known_units: Any) -> list[dict[str, Any]]:
+    with deadline.share(_SHARE, "the engines of accounts"):
+        found = attempt(rootless_engines.find, walked, accounts, known_units)
+    return [rootless_engines.unread(found)] if is_error(found) else list(found)
 
 
-def _pem_files(snapshot: Mapping[str, Any]) -> tuple[Any, Any]:
-    pem_files = attempt(paths.pem_files, snapshot)
-    beside = then(certificates.neighbours, pem_files)
-    if is_error(beside):
-        # What lies beside may be the key of a CA: without it nobody can say that there is none.
-        found = then(lambda known: certificates.certificates(known)[0], pem_files)
-        return found, beside
-    found = attempt(certificates.certificates, [*pem_files, *beside])
-    return (found, found) if is_error(found) else (found[0], found[1])
+def _listeners(walked: Processes, known_units: Any, known: Sequence[Mapping[str, Any]]) -> Any:
+    return listeners.listeners(known_units, walked, known, packages.owners)
 
 
-def _services(walked: Mapping[int, Mapping[str, Any]]) -> set[str]:
+def _of_system(walked: Processes, known_units: Any) -> Any:
+    return engines.of_system(known_units, walked)
+
+
+def _ask_endpoints(known: Sequence[dict[str, Any]], snapshot: Mapping[str, Any], timeout: float) -> None:
+    for each in known:
+        answers = then(_endpoints, snapshot["listeners"], each, snapshot["units"], timeout)
+        each.setdefault("endpoints", answers)
+
+
+def _endpoints(listening: Sequence[Any], each: Mapping[str, Any], known_units: Any, timeout: float) -> Any:
+    return endpoints.endpoints(each, listening, known_units, timeout)
+
+
+def _services(walked: Processes) -> set[str]:
     """The services that run: those that own a listener must be among the units."""
     names = {processes.unit_of(process["cgroup"]) for process in walked.values()}
     return {name for name in names if name}

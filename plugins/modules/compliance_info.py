@@ -137,8 +137,11 @@ options:
     default: 5.0
   deadline:
     description:
-      - Seconds that reading the host may take as a whole.
-      - What is not read by then is C(unknown) with that reason, and all else is judged.
+      - Seconds that the audit may take as a whole. What was not read by then is C(unknown) with that reason, and the
+        findings come all the same, a few seconds later at most.
+      - Accounts, containers and whoever listens on the host can make answers slow. What they can make slow gets a part
+        of this time, so that they cannot keep the rest from being read.
+      - With O(from_snapshot) it limits judging.
     type: float
     default: 120.0
 seealso:
@@ -323,8 +326,8 @@ snapshot:
 """
 
 import datetime
-import json
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -333,22 +336,29 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit, option_errors
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline, timed_audit
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import NotASnapshot, option_errors
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import PROFILES
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import is_date
-from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import DEADLINE, SCHEMA, take
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
+from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA
 
-# Seconds: a day is more than anybody waits for.
-LONGEST = 86400
+_LONGEST = 24 * 3600
+_ISSUES = "https://github.com/bulwark/docker/issues"
 
 
 def load(module: AnsibleModule, path: str) -> dict[str, Any]:
     """The snapshot saved at `path`; fails the module when it is none, or has another schema."""
     snapshot: dict[str, Any]
     try:
-        with Path(path).open(encoding="utf-8") as stream:
-            snapshot = json.load(stream)
-    except (OSError, ValueError, RecursionError) as problem:
+        snapshot = foreign_json.DECODER.decode(Path(path).read_text(encoding="utf-8"))
+        foreign_json.check_depth(snapshot)
+    except RecursionError:
+        module.fail_json(
+            msg=f"from_snapshot: {path} is nested deeper than a snapshot can be. Give a file that was saved from this "
+            f"module's return value 'snapshot'."
+        )
+    except (OSError, ValueError) as problem:
         module.fail_json(
             msg=f"from_snapshot: {path} cannot be read as JSON: {problem}. Give a file that was saved "
             f"from this module's return value 'snapshot'."
@@ -394,7 +404,7 @@ def main() -> None:
             "updates": {"type": "bool", "default": False},
             "image_content": {"type": "bool", "default": False},
             "timeout": {"type": "float", "default": 5.0},
-            "deadline": {"type": "float", "default": DEADLINE},
+            "deadline": {"type": "float", "default": 120.0},
         },
         supports_check_mode=True,
     )
@@ -403,38 +413,37 @@ def main() -> None:
     if options["date"] and not is_date(options["date"]):
         problems.append(f"date: '{options['date']}' is no date of the form 2026-12-31")
     for name in ("timeout", "deadline"):
-        if not 0 < options[name] < LONGEST:
-            problems.append(f"{name}: {options[name]} is no number of seconds between 0 and {LONGEST}")
+        if not 0 < options[name] <= _LONGEST:
+            problems.append(f"{name}: {options[name]} is not a positive number of seconds up to {_LONGEST}")
     if problems:
         module.fail_json(msg="Nothing was read: " + "; ".join(problems) + ".")
 
     try:
-        result = audited(module, options)
+        _audit(module, options, options["date"] or datetime.date.today().isoformat())
+    except NotASnapshot as problem:
+        module.fail_json(msg=f"from_snapshot: {options['from_snapshot']} {problem}")
     except Exception as problem:
-        # Every section and every control is contained by itself; this is for what nobody thought of.
-        where = traceback.extract_tb(problem.__traceback__)[-1]
-        module.fail_json(
-            msg=f"The audit failed: {type(problem).__name__} in {where.name} ({Path(where.filename).name}, line "
-            f"{where.lineno}). Please report this with the version of bulwark.docker."
-        )
-    module.exit_json(changed=False, **result)
+        module.fail_json(msg=f"Nothing was judged: {_place(problem)}. Please report it at {_ISSUES}.")
 
 
-def audited(module: AnsibleModule, options: dict[str, Any]) -> dict[str, Any]:
-    """What the module returns."""
-    if options["from_snapshot"]:
-        snapshot = load(module, options["from_snapshot"])
-    else:
-        snapshot = take(
-            options["timeout"],
-            updates=options["updates"],
-            image_content=options["image_content"],
-            within=options["deadline"],
-        )
-    result = audit(snapshot, options, options["date"] or datetime.date.today().isoformat())
-    if options["snapshot"]:
-        result["snapshot"] = snapshot
-    return result
+def _audit(module: AnsibleModule, options: Mapping[str, Any], today: str) -> None:
+    def report(result: dict[str, Any]) -> None:
+        module.exit_json(changed=False, **result)
+
+    if not options["from_snapshot"]:
+        timed_audit.run(options, today, report)
+        return
+    snapshot = load(module, options["from_snapshot"])
+    with deadline.limited(options["deadline"]):
+        result = timed_audit.judged(snapshot, options, today)
+    report(result)
+
+
+def _place(problem: Exception) -> str:
+    """Where the audit itself failed. What the exception says is left out, as it may repeat what was read."""
+    at = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"{at.name} ({Path(at.filename).name}, line {at.lineno})"
+    return f"the audit itself failed with {type(problem).__name__} in {where}"
 
 
 if __name__ == "__main__":

@@ -48,13 +48,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     reading,
     units,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import owner_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     ExplainedError,
     Unreadable,
     attempt,
     is_error,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, acting_as
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import acting_as
 
 # The name that these transactions have in the place of an engine's: they need no restart.
 ENGINE = "files"
@@ -175,7 +176,7 @@ def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> 
         try:
             path = engine["config"]["path"]
             if engine["pid"] and os.path.realpath(path) in concerned and not edited_since_start(engine):
-                with acting_as(Owner(*engine["owner"])):
+                with acting_as(owner_of(engine, {})):
                     content = reading.content(path)
                 in_force.record(store, path, engine["pid"], content)
         except (KeyError, Unread, Unreadable):

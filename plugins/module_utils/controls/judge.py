@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     FAIL,
     MANUAL,
@@ -34,8 +35,6 @@ _ROOTLESS_ROLES = {
     "userns_remap": ("rootless", "rootless_user"),
 }
 
-# Stands for an entry that is none: whatever is asked of it is not in the snapshot.
-_UNREADABLE: Mapping[str, Any] = {"name": "unreadable"}
 # The verdict of a control is that of its worst subject.
 _WORST_FIRST = (FAIL, UNKNOWN, MANUAL, PASS, NOT_APPLICABLE)
 
@@ -57,15 +56,10 @@ def findings_of(
 
 
 def _engines(snapshot: Mapping[str, Any], control: Control) -> Sequence[Mapping[str, Any] | None]:
-    engines = snapshot.get("engines")
+    engines = snapshot["engines"]
     if not control.per_engine or not isinstance(engines, list):
         return (None,)
-    return [each if _is_engine(each) else _UNREADABLE for each in engines] or (None,)
-
-
-def _is_engine(data: Any) -> bool:
-    """Whether it can be told apart from others; a snapshot may have lain where others write."""
-    return isinstance(data, Mapping) and isinstance(data.get("name"), str)
+    return engines or (None,)
 
 
 def _severity(control: Control, engine: Mapping[str, Any] | None) -> str:
@@ -75,29 +69,25 @@ def _severity(control: Control, engine: Mapping[str, Any] | None) -> str:
 
 
 def _user_of(engine: Mapping[str, Any] | None) -> str | None:
-    user = engine.get("user") if engine is not None else None
-    return user if isinstance(user, str) else None
+    return engine.get("user") if engine is not None else None
 
 
 def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, severity: str) -> dict[str, Any]:
     counts = dict.fromkeys(VERDICTS, 0)
     subjects: list[dict[str, Any]] = []
-    reason = why_not = None
     try:
-        if control.per_engine and engine is None:
-            case.host("engines")
-        for item in control.over(case):
-            verdict, found, why_not = _judge_item(control, item, case)
-            counts[verdict] += 1
-            subjects += found
-        verdict = next((verdict for verdict in _WORST_FIRST if counts[verdict]), PASS)
-        reason = why_not if verdict == NOT_APPLICABLE else None
+        if deadline.passed():
+            raise deadline.Passed
+        verdict, reason = deadline.interruptible(_verdict, control, case, engine, counts, subjects)
     except NotApplicable as problem:
         verdict, reason = NOT_APPLICABLE, str(problem)
     except Unread as problem:
         verdict, reason = UNKNOWN, str(problem)
+    except deadline.Passed:
+        # What was found before still counts.
+        verdict, reason = (FAIL, None) if counts[FAIL] else (UNKNOWN, deadline.reason())
     except Exception as problem:
-        verdict, reason = UNKNOWN, _crash(problem)
+        verdict, reason = (FAIL, None) if counts[FAIL] else (UNKNOWN, _crash(problem))
     if verdict == UNKNOWN and engine is not None and _asks_in_vain(case, reason, subjects):
         verdict, reason = NOT_APPLICABLE, "the engine is off, and no unit starts it"
         subjects, counts = [], {}
@@ -140,15 +130,32 @@ def _references(control: Control) -> dict[str, list[str]]:
     }
 
 
+def _verdict(
+    control: Control,
+    case: Case,
+    engine: Mapping[str, Any] | None,
+    counts: dict[str, int],
+    subjects: list[dict[str, Any]],
+) -> tuple[str, str | None]:
+    """The verdict and why it does not apply; fills `counts` and `subjects`."""
+    why_not = None
+    if control.per_engine and engine is None:
+        case.host("engines")
+    for item in control.over(case):
+        verdict, found, why_not = _judge_item(control, item, case)
+        counts[verdict] += 1
+        subjects += found
+    verdict = next((verdict for verdict in _WORST_FIRST if counts[verdict]), PASS)
+    return verdict, why_not if verdict == NOT_APPLICABLE else None
+
+
 def _asks_in_vain(case: Case, reason: str | None, subjects: Iterable[Mapping[str, Any]]) -> bool:
     """Whether all that was not read is what an engine that is off does not tell."""
     silence = case.engine.get("error")
-    if not isinstance(silence, str):
-        return False
     reasons = {reason} if reason else {subject["evidence"] for subject in subjects}
     try:
-        return reasons == {silence} and is_off(case, case.engine)
-    except (Unread, KeyError, TypeError, AttributeError):
+        return isinstance(silence, str) and reasons == {silence} and is_off(case, case.engine)
+    except Exception:
         return False
 
 
@@ -189,14 +196,16 @@ def _crash(problem: Exception) -> str:
 
 
 def _subject(item: Item, deviation: Deviation) -> dict[str, Any]:
+    evidence = deviation.evidence
     return {
         "kind": item.kind,
-        "id": item.id,
-        "name": item.name,
+        # A saved snapshot may hold anything in the place of a name.
+        "id": str(item.id),
+        "name": str(item.name),
         "verdict": deviation.verdict,
         "expected": deviation.expected,
         "actual": deviation.actual,
-        "evidence": deviation.evidence,
+        "evidence": evidence if evidence is None else str(evidence),
         "waiver": None,
     }
 

@@ -15,11 +15,8 @@ STATE = "/var/lib/bulwark"
 RECORD = Path(STATE, "in-force.json")
 
 
-def in_force(
-    path: str, digest: str | None, pid: int | None, started: int | None, record: Path = RECORD
-) -> bool:
-    """Whether the file's content, by its digest, is what the process with that id and start (in ticks) was reloaded or
-    started with.
+def digest(path: str, pid: int | None, started: int | None, record: Path = RECORD) -> str | None:
+    """The SHA-256 of what that file held when the process with that id and start (in ticks) was reloaded or started.
 
     A reload leaves the file younger than the process; without the record nobody could tell that it was taken.
     """
@@ -27,7 +24,8 @@ def in_force(
         known: Any = json.loads(reading.text(record) or "{}")
         entry = known.get(path) if isinstance(known, dict) else None
         if not isinstance(entry, dict) or (entry.get("pid"), entry.get("started")) != (pid, started):
-            return False
-        return digest is not None and bool(entry.get("digest") == digest)
-    except (Unreadable, ValueError):
-        return False
+            return None
+        held = entry.get("digest")
+        return held if isinstance(held, str) else None
+    except (Unreadable, ValueError, RecursionError):
+        return None

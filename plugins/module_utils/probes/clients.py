@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -38,6 +39,9 @@ _ASSIGNMENT = re.compile(
     r"""(?:"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)'|(?P<bare>[^\s;&|#]*))""",
     re.MULTILINE,
 )
+# The names may be exported in a line of their own, before or after.
+_EXPORT = re.compile(r"^[ \t]*(?:export|declare -x|typeset -x)\b(.*)", re.MULTILINE)
+_NAME = re.compile(rf"\b(?:{'|'.join(_VARIABLES)})\b")
 _OF_THE_SYSTEM = ("etc/environment", "etc/profile", "etc/bash.bashrc", "etc/bashrc")
 _OF_A_HOME = (".profile", ".bash_profile", ".bash_login", ".bashrc", ".zshenv", ".zprofile", ".zshrc")
 
@@ -71,10 +75,10 @@ def environment(paths: Iterable[Path], root: Path = Path("/")) -> dict[str, dict
     found = {}
     for path in paths:
         script = _held(path)
+        exported = {name for line in _EXPORT.findall(script) for name in _NAME.findall(line)}
         for match in _ASSIGNMENT.finditer(script):
             name = match["name"]
-            later = rf"^[ \t]*(?:export|declare -x|typeset -x)\b.*\b{name}\b"
-            if match["export"] or path.name == "environment" or re.search(later, script, re.MULTILINE):
+            if match["export"] or path.name == "environment" or name in exported:
                 value = match["double"] or match["single"] or match["bare"] or ""
                 found[name] = {"value": url(value)[:_LONGEST_VALUE], "file": f"/{path.relative_to(root)}"}
     return dict(sorted(found.items()))
@@ -95,19 +99,22 @@ def _homes(users: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
 
 
 def _all(users: Iterable[Mapping[str, Any]], root: str) -> list[Client]:
-    return [client for client in (_as_itself(user, Path(root)) for user in users) if client]
-
-
-def _as_itself(user: Mapping[str, Any], root: Path) -> Client | None:
-    """Read with the account's ids: its files may be links to those of others."""
-    with acting_as(Owner(user["uid"], user["gid"])):
-        return _client(user, root)
+    found = []
+    for user in users:
+        with acting_as(Owner(user["uid"], user["gid"])):
+            found.append(_client(user, Path(root)))
+    return [client for client in found if client]
 
 
 def _client(user: Mapping[str, Any], root: Path) -> Client | None:
-    """None for an account without a client's folder and without variables."""
+    """None for an account without a client's folder and without variables, or that may not enter its home itself.
+
+    It is read with the account's ids: what its links lead to and it may not read is an error.
+    """
     home = root / user["home"].strip("/")
     folder = home / ".docker"
+    if os.getuid() != os.geteuid() and not os.access(home, os.X_OK, effective_ids=True):
+        return None
     used = attempt(_is_there, folder)
     if is_error(used):
         return _entry(user, used)

@@ -18,7 +18,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
 )
 
 _CLONE_NEWNET = 0x40000000
-_NOT_READ = {"error": "the network of the container was not read"}
 # Where the engine itself answers to DNS in the namespace of each container of a user-defined network.
 _ENGINE_DNS = "127.0.0.11"
 
@@ -35,9 +34,9 @@ def container_listeners(engines: Iterable[Mapping[str, Any]]) -> None:
     # of them the kernel goes through the connections of all namespaces.
     visitor = threading.Thread(target=_visit, args=(pids, found), daemon=True)
     visitor.start()
-    visitor.join()
+    ended = attempt(visitor.join)
     for container, where in places:
-        container["listeners"] = found.get(where[0], _NOT_READ) if isinstance(where, tuple) else where
+        container["listeners"] = found.get(where[0], ended) if isinstance(where, tuple) else where
 
 
 def known(engine: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

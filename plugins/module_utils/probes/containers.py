@@ -31,11 +31,13 @@ _ONLY_THE_API_TELLS = (
 class Surroundings(NamedTuple):
     """What of the host a container is seen with."""
 
-    # As processes.by_container() groups them.
+    # As membership.by_container() groups them for the engine.
     processes: Mapping[str, list[Process]]
     sockets: SocketReach
     # What a local volume binds: {volume: path on the host}.
     volume_sources: Mapping[str, str]
+    # Whose engine it is: membership.uid_of().
+    uid: int | None = 0
 
 
 def container(raw: Mapping[str, Any], around: Surroundings) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def _healthcheck(test: list[str] | None) -> str | None:
 
 def _processes(container_id: str, pid: int | None, around: Surroundings) -> dict[str, Any]:
     own = around.processes.get(container_id, [])
-    first = None if pid is None else attempt(process_facts.member, container_id, pid, own)
+    first = None if pid is None else attempt(process_facts.member, container_id, pid, own, around.uid)
     if first is None or "error" in first:
         return {
             "process": first,
@@ -124,7 +126,7 @@ def _processes(container_id: str, pid: int | None, around: Surroundings) -> dict
         "process": attempt(process_facts.process, first),
         "processes": process_facts.grouped(own or [first]),
         # For those to fill who know the sockets of every network namespace.
-        "listeners": [],
+        "listeners": error("the sockets of the container were not read"),
     }
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import membership, redact
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
 Process = dict[str, Any]
@@ -50,14 +50,14 @@ def engine_processes(
     """Every process that runs as, or from, a program of NAMES; `engine` is the one it belongs to."""
     engines = list(engines)
     heads = {pid: engine["name"] for engine in engines for pid in pids(engine)}
-    contained = _contained(processes, {engine["owner"][0] for engine in engines})
+    members = membership.containers_of(processes, engines)
     found = []
     for pid in sorted(processes):
         process, exe = processes[pid], proc.exe(pid)
         if process["name"] not in NAMES and (exe or "").rpartition("/")[2] not in NAMES:
             continue
         words = redact.words(proc.argv(pid))
-        container = contained.get(pid) or proc.container_of(process["cgroup"])
+        container = members.get(pid)
         found.append(
             {
                 "pid": pid,
@@ -71,16 +71,6 @@ def engine_processes(
             }
         )
     return found
-
-
-def _contained(processes: Mapping[int, Process], uids: Iterable[int]) -> dict[int, str]:
-    """{pid: container id} of the processes that the shims of these engines tell of."""
-    return {
-        member["pid"]: container
-        for uid in uids
-        for container, members in proc.by_container(processes, uid).items()
-        for member in members
-    }
 
 
 def _head(processes: Mapping[int, Process], pid: int, heads: Mapping[int, str]) -> str | None:
@@ -134,7 +124,8 @@ def deleted_files(daemons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _deleted(pid: int) -> list[str]:
     try:
-        with Path(f"/proc/{pid}/maps").open(encoding="utf-8", errors="replace") as lines:
+        # Only a line feed ends a line: a path holds any other character as it is.
+        with Path(f"/proc/{pid}/maps").open(encoding="utf-8", errors="replace", newline="\n") as lines:
             # address perms offset dev inode path
             paths = {line.rstrip("\n").split(None, 5)[5] for line in lines if line.endswith(" (deleted)\n")}
     except PermissionError as problem:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     containers,
     engine_resources,
     images,
+    membership,
     process_facts,
     processes,
     swarm,
@@ -22,6 +24,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api i
     NotFound,
     Silent,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import owner_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -29,16 +32,16 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     is_error,
     then,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.socket_reach import SocketReach
 
 # Each takes two calls.
 IMAGES_LOOKED_AT = 500
 EXECS_LOOKED_AT = 50
+# Of the audit's time, for the engines of all accounts together.
+SHARE = 0.1
 
 Walk = Mapping[int, processes.Process]
 
-# What the API tells of an ENGINE.
 PARTS = ("version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots")
 _LIST = "/containers/json?all=1"
 _ID = re.compile(r"(?:\w+:)?[0-9a-f]{64}")
@@ -51,7 +54,18 @@ def ask_all(engines: Sequence[dict[str, Any]], walked: Walk, timeout: float, con
     """
     sockets = [engine["socket"] for engine in engines]
     for engine in engines:
-        engine.update(ask(engine, walked, timeout, content, sockets))
+        if engine["user"] is None:
+            engine.update(ask(engine, walked, timeout, content, sockets))
+    with deadline.share(SHARE, "the engines of accounts"):
+        for engine in engines:
+            if engine["user"] is not None:
+                engine.update(ask(engine, walked, timeout, content, sockets))
+    # What an account's engine lists says nothing about root's: it may list any id.
+    for uid in dict.fromkeys(map(membership.uid_of, engines)):
+        attempt(_without_doubles, [engine for engine in engines if membership.uid_of(engine) == uid])
+
+
+def _without_doubles(engines: Sequence[dict[str, Any]]) -> None:
     found = [container for engine in engines for container in _list(engine["containers"])]
     known = {container["id"] for container in found if not _is_orphan(container)}
     for engine in engines:
@@ -74,6 +88,12 @@ def ask(
     content  whether to look into the layers of images
     sockets  paths of the sockets of all engines on the host
     """
+    if engine["state"] == "unreachable":
+        return {
+            **dict.fromkeys(PARTS, error(engine["error"])),
+            "state": engine["state"],
+            "error": engine["error"],
+        }
     answer = attempt(_ask, engine, walked, timeout, content, {engine["socket"], *sockets})
     if is_error(answer):
         return {**dict.fromkeys(PARTS, answer), "state": engine["state"], "error": answer["error"]}
@@ -83,12 +103,13 @@ def ask(
 def _ask(
     engine: Mapping[str, Any], walked: Walk, timeout: float, content: bool, sockets: Iterable[str]
 ) -> dict[str, Any]:
-    own = processes.by_container(walked, engine["owner"][0])
-    around = containers.Surroundings(own, SocketReach(filter(None, sockets)), {})
+    uid = membership.uid_of(engine)
+    own = membership.by_container(walked, uid)
+    around = containers.Surroundings(own, SocketReach(filter(None, sockets)), {}, uid)
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
-    api = EngineApi(engine["socket"], timeout, Owner(*engine["owner"]))
+    api = EngineApi(engine["socket"], timeout, owner_of(engine, walked))
     try:
         version = attempt(engine_resources.version, api.get("/version"))
     except Silent as problem:
@@ -111,9 +132,8 @@ def _silent(state: str, why: str, orphans: Callable[[str], Any]) -> dict[str, An
 
 def _orphans(engine: Mapping[str, Any], walked: Walk, around: containers.Surroundings, why: str) -> Any:
     """The containers that /proc shows while the engine does not tell; the mark where there is none."""
-    uid = engine["uid"] if engine["uid"] is not None or engine["user"] else 0
     found = []
-    for container_id, shim in processes.shims(walked, uid).items():
+    for container_id, shim in processes.shims(walked, around.uid).items():
         first = process_facts.first(around.processes.get(container_id, ()), shim)
         if first is not None:
             found.append(containers.orphan(container_id, first, around, why))
@@ -163,6 +183,8 @@ def _container(
     api: EngineApi, listed: Mapping[str, Any], around: containers.Surroundings
 ) -> dict[str, Any] | None:
     """None when it was removed since it was listed."""
+    if deadline.passed():
+        return containers.unread(listed, around, deadline.reason())
     try:
         raw = api.get(f"/containers/{_checked(listed['Id'])}/json")
     except NotFound:

@@ -5,39 +5,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    daemon_json,
-    identity,
-    reading,
-    redact,
-)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemon_json, reading, redact
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, error
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
-
-_SECONDS = 5
 
 
-def config(path: str, given: bool, owner: Owner) -> dict[str, Any]:
-    """The `config` of an engine of that owner, read with its ids; `given`: its command line names the file. A missing
-    one has settings {}. `digest` tells its content from another; it is no part of the snapshot."""
-    if owner.is_root or os.geteuid() != 0:
-        return _config(path, given)
-    return dict(identity.within(owner, _SECONDS, _config, path, given))
-
-
-def _config(path: str, given: bool) -> dict[str, Any]:
+def config(path: str, given: bool, applied: str | None = None) -> dict[str, Any]:
+    """The `config` of an engine. `given`: its command line names the file; `applied`: the digest of the content that
+    is known to be in force. A missing file has settings {}."""
+    if "\0" in path:
+        raise Unreadable(f"{path!r} cannot be the path of a file")
     try:
         found = Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         found = None
     except OSError as problem:
         raise Unreadable(f"{path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise Unreadable(f"{path!r} is no path: {problem}") from problem
     target = str(Path(path).resolve()) if Path(path).is_symlink() else None
     return {
         "path": path,
@@ -46,18 +31,21 @@ def _config(path: str, given: bool) -> dict[str, Any]:
         "target": target,
         "modified": int(found.st_mtime) if found else None,
         "changed": int(found.st_ctime) if found else None,
-        **_parsed(path),
+        **_parsed(path, applied),
     }
 
 
-def _parsed(path: str) -> dict[str, Any]:
+def _parsed(path: str, applied: str | None) -> dict[str, Any]:
     try:
         content = reading.content(path)
     except Unreadable as problem:
-        return {"settings": error(str(problem)), "problems": [], "digest": None}
-    digest = hashlib.sha256(content or b"").hexdigest()
+        return {"settings": error(str(problem)), "problems": [], "in_force": False}
+    in_force = hashlib.sha256(content or b"").hexdigest() == applied
     if content is None:
-        return {"settings": {}, "problems": [], "digest": digest}
+        return {"settings": {}, "problems": [], "in_force": in_force}
     parsed = daemon_json.parse(content)
-    settings = redact.options(parsed["settings"])
-    return {"settings": settings, "problems": parsed["problems"], "digest": digest}
+    return {
+        "settings": redact.options(parsed["settings"]),
+        "problems": parsed["problems"],
+        "in_force": in_force,
+    }

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     applied,
     daemons,
     dockerd_flags,
+    identity,
     redact,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
@@ -19,45 +20,56 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_confi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
-    error,
     is_error,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
 
 Process = dict[str, Any]
 
 
-def facts(
-    pid: int | None,
-    processes: Mapping[int, Process],
-    planned: list[str] | None,
-    default_config: str,
-    owner: Owner,
-) -> dict[str, Any]:
-    """The part of an ENGINE that needs no API; `planned` is its unit's command, read where nothing runs. Its files are
-    those of `owner`."""
+class Command(NamedTuple):
+    """What started an engine, or would: its words, its flags (an error mark where they are not known), the path of its
+    configuration file, whether a flag names that, and the digest of what daemon_apply saw it take."""
+
+    pid: int | None
+    words: Any
+    flags: Any
+    path: str
+    given: bool
+    applied: str | None
+
+
+def command(pid: int | None, planned: list[str] | None, default_config: str) -> Command:
+    """`planned` is the command of its unit, read where nothing runs."""
     words = attempt(_command, pid) if pid else None
-    flags: Any = words if is_error(words) else dockerd_flags.parse((words or planned or [])[1:])
+    flags: Any = words if is_error(words) else attempt(dockerd_flags.parse, (words or planned or [])[1:])
     given = [] if is_error(flags) else flags.get("config-file", [])
     # dockerd's working directory is / under systemd.
     path = posixpath.join("/", given[-1]) if given else default_config
-    configuration: Any = (
-        error(flags["error"]) if is_error(flags) else attempt(config, path, bool(given), owner)
-    )
-    if not is_error(configuration):
-        ticks = proc.start_ticks(pid) if pid else None
-        digest = configuration.pop("digest")
-        configuration["in_force"] = applied.in_force(path, digest, pid, ticks)
+    ticks = proc.start_ticks(pid) if pid else None
+    return Command(pid, words, flags, path, bool(given), applied.digest(path, pid, ticks))
+
+
+def configuration(asked: Command) -> Any:
+    """The `config` of an ENGINE, read with the ids that this process has."""
+    if is_error(asked.flags):
+        return asked.flags
+    return attempt(config, asked.path, asked.given, asked.applied)
+
+
+def facts(asked: Command, processes: Mapping[int, Process], configuration: Any) -> dict[str, Any]:
+    """The part of an ENGINE that needs no API."""
+    pid = asked.pid
     return {
         "state": "running" if pid else "stopped",
         "error": None,
         "pid": pid,
         "uid": processes[pid]["uid"] if pid else None,
-        "argv": words,
+        "gid": processes[pid]["gid"] if pid else None,
+        "argv": asked.words,
         "started": proc.started(pid) if pid else None,
         "binary": attempt(daemons.binary, pid) if pid else None,
         "config": configuration,
-        "flags": flags,
+        "flags": asked.flags,
     }
 
 
@@ -66,6 +78,14 @@ def _command(pid: int) -> list[str]:
     if not words:
         raise Unreadable(f"/proc/{pid}/cmdline: the process has ended")
     return redact.words(words)
+
+
+def owner_of(engine: Mapping[str, Any], processes: Mapping[int, Process]) -> identity.Owner:
+    """Who listens on the engine's socket: the account of a rootless one, or the one that dockerd runs as."""
+    if engine["user"] is not None:
+        return identity.Owner(engine["uid"], engine["gid"])
+    process = processes.get(engine.get("pid") or 0)
+    return identity.Owner(process["uid"], process["gid"]) if process else identity.ROOT
 
 
 def setting(engine: Mapping[str, Any], flag: str, key: str) -> list[Any]:
@@ -83,6 +103,8 @@ def socket_path(engine: Mapping[str, Any], activated: Iterable[str], default: st
     found = []
     for host in setting(engine, "host", "hosts"):
         scheme, _unused, rest = str(host).partition("://")
+        if "\0" in rest:
+            continue
         if scheme == "unix":
             found.append(_canonical(rest) if rest else default)
         elif scheme == "fd":

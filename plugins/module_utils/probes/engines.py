@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     daemons,
     holders,
+    identity,
     limits,
     rootless_engines,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import facts, socket_path
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import (
+    command,
+    configuration,
+    facts,
+    socket_path,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.units import is_dockerd
 
 Process = dict[str, Any]
@@ -29,7 +33,6 @@ CONFIG = "/etc/docker/daemon.json"
 _SOCKET_PATHS = (SOCKET, f"/var{SOCKET}")
 _NO_UNIT: Unit = {"load": "not-found", "main_pid": None}
 _INIT = 1
-_PEER = struct.Struct("=iII")
 
 
 def find(units: Unit, processes: Mapping[int, Process], accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -39,7 +42,12 @@ def find(units: Unit, processes: Mapping[int, Process], accounts: Mapping[str, A
     for where systemd listens that would start it. A second engine of the system is named `system:<unit>`.
     """
     known = {} if is_error(units) else units
-    return [*_system(known, processes), *rootless_engines.find(processes, accounts)]
+    return [*of_system(known, processes), *rootless_engines.find(processes, accounts, known)]
+
+
+def of_system(units: Unit, processes: Mapping[int, Process]) -> list[dict[str, Any]]:
+    """Those of root alone."""
+    return list(_system({} if is_error(units) else units, processes))
 
 
 def _system(units: Mapping[str, Unit], processes: Mapping[int, Process]) -> Iterator[dict[str, Any]]:
@@ -71,22 +79,23 @@ def _main(unit: Unit, processes: Mapping[int, Process]) -> int | None:
 
 
 def _holder(units: Mapping[str, Unit], processes: Mapping[int, Process]) -> int | None:
-    """Who listens on the usual socket where docker.service does not run: a dockerd started otherwise."""
+    """Who listens on the usual socket where docker.service does not run: a dockerd of root, started otherwise."""
     known = holders.unix_listeners()
+    roots = {pid for pid, process in processes.items() if process["uid"] == 0 and pid != _INIT}
     paths = [path for path in _SOCKET_PATHS if path in known]
     if not paths:
         return None
     inodes = {inode for path in paths for inode in known[path]}
     peer = None if any(_activates(unit) for unit in units.values()) else _peer(paths[0])
-    if peer not in processes or peer == _INIT:
+    if peer not in roots:
         peer = None
     if not holders.may_see_all():
         return peer
     # Who listened first may have handed the socket on.
     if peer and any(holders.holders(inodes, [peer]).values()):
         return peer
-    found = holders.holders(inodes, processes)
-    return next((pid for pids in found.values() for pid in pids if pid != _INIT), None)
+    found = holders.holders(inodes, roots)
+    return next((pid for pids in found.values() for pid in pids), None)
 
 
 def _activates(unit: Unit) -> bool:
@@ -101,7 +110,7 @@ def _peer(path: str) -> int | None:
         client.settimeout(1)
         try:
             client.connect(path)
-            return int(_PEER.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[0])
+            return identity.peer(client).pid
         except OSError:
             return None
 
@@ -120,14 +129,14 @@ def _engine(
     name: str, pid: int | None, processes: Mapping[int, Process], unit: str | None, units: Mapping[str, Unit]
 ) -> dict[str, Any]:
     own = units.get(unit or "", {})
+    asked = command(pid, own.get("exec_start"), CONFIG)
     engine = {
         "name": name,
         "user": None,
-        "owner": [0, 0],
         "unit": unit,
         "user_unit": None,
         "rootlesskit": None,
-        **facts(pid, processes, own.get("exec_start"), CONFIG, ROOT),
+        **facts(asked, processes, configuration(asked)),
     }
     activated = [
         each["address"]

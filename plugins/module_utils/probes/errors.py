@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
+
+# Of what an exception says: it may repeat what it stumbled over.
+_LONGEST = 300
 
 
 class ExplainedError(Exception):
@@ -32,22 +35,26 @@ def is_error(value: Any) -> bool:
 def attempt(read: Callable[..., Any], *arguments: Any) -> Any:
     """What `read(*arguments)` returns, or the mark when it fails.
 
-    One probe that meets something nobody thought of must not cost the rest of the audit, so every exception counts.
+    One probe that meets something nobody thought of must not cost the rest of the audit, so every exception counts,
+    and so does the audit's deadline.
     """
-    why = deadline.passed()
-    if why:
-        return error(why)
+    if deadline.passed():
+        return error(deadline.reason())
     try:
-        with deadline.reading():
-            return read(*arguments)
-    except (Unreadable, deadline.Passed) as problem:
+        return deadline.interruptible(read, *arguments)
+    except deadline.Passed:
+        return error(deadline.reason())
+    except Unreadable as problem:
         return error(str(problem))
     except OSError as problem:
-        return error(f"{problem.filename or read.__name__}: {problem.strerror or problem}")
+        return error(f"{problem.filename or _name(read)}: {problem.strerror or problem}")
     except Exception as problem:
-        return error(
-            f"{read.__module__.rpartition('.')[2]}.{read.__name__}: {type(problem).__name__}: {problem}"
-        )
+        return error(f"{_name(read)}: {type(problem).__name__}: {str(problem)[:_LONGEST]}")
+
+
+def _name(read: Callable[..., Any]) -> str:
+    module = str(getattr(read, "__module__", "")).rpartition(".")[2]
+    return f"{module}.{getattr(read, '__name__', type(read).__name__)}"
 
 
 def then(read: Callable[..., Any], needed: Any, *arguments: Any) -> Any:

@@ -18,6 +18,12 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     attempt,
     is_error,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import (
+    ROOT,
+    Owner,
+    Place,
+    acting_as,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits import within_each
 
 _SECONDS = 5
@@ -28,18 +34,40 @@ _USER, _GROUP_OBJ, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
 _ABSENT = (errno.ENODATA, errno.EOPNOTSUPP)
 
 
-def files(paths: Iterable[str]) -> dict[str, Any]:
+def files(paths: Iterable[str | Place]) -> dict[str, Any]:
     """{path: FILE | null | error}. A directory named certs.d, or asked for with a slash at its end, gets
     `children`: the paths of all below it, each with its own FILE in the result. Keys end without a slash.
 
-    On a file server that hangs only the paths on it are lost.
+    A path alone is root's to look at, a Place is looked at with the ids of its owner: where an account's link leads to
+    what the account may not see, the answer is that. Of several answers the first counts that is no error, root's
+    before those of accounts. On a file server that hangs only the paths on it are lost.
     """
+    by_owner: dict[Owner, set[str]] = {ROOT: set()}
+    for each in paths:
+        path, owner = each if isinstance(each, Place) else (each, ROOT)
+        by_owner.setdefault(owner, set()).add(path)
+    answers = within_each(_SECONDS, _look, sorted(by_owner.pop(ROOT)))
+    of_accounts = [(owner, sorted(named)) for owner, named in sorted(by_owner.items())]
+    for asked, seen in within_each(_SECONDS, _look_as, of_accounts):
+        answers += [
+            (named, seen if is_error(seen) else own)
+            for (_owner, named), own in zip(asked, [seen] * len(asked) if is_error(seen) else seen)
+        ]
     found: dict[str, Any] = {}
-    for asked, seen in within_each(_SECONDS, _look, sorted(set(paths))):
-        found.update(
-            dict.fromkeys((path.rstrip("/") or "/" for path in asked), seen) if is_error(seen) else seen
-        )
+    for asked, seen in answers:
+        lost = dict.fromkeys((path.rstrip("/") or "/" for path in asked), seen)
+        for path, fact in (lost if is_error(seen) else seen).items():
+            if path not in found or (is_error(found[path]) and not is_error(fact)):
+                found[path] = fact
     return dict(sorted(found.items()))
+
+
+def _look_as(of_accounts: list[tuple[Owner, list[str]]]) -> list[dict[str, Any]]:
+    seen = []
+    for owner, paths in of_accounts:
+        with acting_as(owner):
+            seen.append(_look(paths))
+    return seen
 
 
 def _look(paths: list[str]) -> dict[str, Any]:

@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
 _LISTENING = 0x10000  # __SO_ACCEPTCON
+_ROW = re.compile(
+    r"[0-9a-f]+: [0-9A-F]+ [0-9A-F]+ ([0-9A-F]+) [0-9A-F]+ [0-9A-F]+ +([0-9]{1,20}) (.+)",
+    re.ASCII | re.DOTALL,
+)
 
 
 def holders(inodes: Collection[int], pids: Iterable[int]) -> dict[int, list[int]]:
@@ -51,17 +56,18 @@ def may_see_all() -> bool:
     return os.geteuid() == 0
 
 
-def unix_listeners() -> dict[str, list[int]]:
-    """{path: inodes} of the unix sockets of this network namespace that listen on a path.
+def unix_listeners(folder: str = "/proc/net") -> dict[str, list[int]]:
+    """{path: inodes} of the unix sockets that listen on a path, in the network namespace with the tables in `folder`.
 
     Several where the path was taken over: those who had it before still listen, and nobody reaches them.
+    The kernel writes a path as it is, also a line feed in it: an account can bind a socket so that lines follow which
+    name any path and any inode. Who asks for a path of root has to see that its holder is root's.
     """
     found: dict[str, list[int]] = {}
-    with Path("/proc/net/unix").open(encoding="utf-8", errors="surrogateescape") as lines:
-        next(lines, None)
-        for line in lines:
-            # Num: RefCount Protocol Flags Type St Inode Path
-            fields = line.rstrip("\n").split(None, 7)
-            if len(fields) == 8 and int(fields[3], 16) & _LISTENING:
-                found.setdefault(fields[7], []).append(int(fields[6]))
+    table = Path(folder, "unix").read_bytes().decode("utf-8", "surrogateescape")
+    for line in table.split("\n")[1:]:
+        # Num: RefCount Protocol Flags Type St Inode Path
+        row = _ROW.match(line)
+        if row and int(row[1], 16) & _LISTENING:
+            found.setdefault(row[3], []).append(int(row[2]))
     return found

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, is_error, then
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.kernels import reboot
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.lsm import lsm
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.mounts import Mount, mounts
@@ -57,6 +57,11 @@ _ARGUMENTS = {
 }
 
 
+def itself() -> dict[str, Any]:
+    """What of snapshot["host"] is there whatever else cannot be read."""
+    return {"name": os.uname().nodename, "time": int(time.time()), "privileged": os.geteuid() == 0}
+
+
 def host(updates: bool) -> dict[str, Any]:
     """All of snapshot["host"] (docs/snapshot.md); pending updates only on request, as they take seconds."""
     table = attempt(mounts)
@@ -65,10 +70,8 @@ def host(updates: bool) -> dict[str, Any]:
     installed = attempt(packages)
     manager = installed.get("manager")
     return {
-        "name": os.uname().nodename,
-        "time": int(time.time()),
+        **itself(),
         "uptime": attempt(_uptime),
-        "privileged": os.geteuid() == 0,
         "os": attempt(os_release),
         "kernel": {
             "release": release,
@@ -79,12 +82,12 @@ def host(updates: bool) -> dict[str, Any]:
         "virtualization": attempt(virtualization),
         "hypervisor_processes": attempt(lambda: hypervisors(process_names())),
         "lsm": lsm(),
-        "cgroup": attempt(cgroup, table),
+        "cgroup": then(cgroup, table),
         "sysctls": sysctls(),
         "mounts": table,
         "packages": {"manager": manager, "installed": installed.get("installed", installed)},
         "updates": attempt(_updates, manager) if updates else None,
-        "packages_changed": installed.get("changed"),
+        "packages_changed": installed if is_error(installed) else installed["changed"],
         "reboot": attempt(reboot, release, system if isinstance(system, str) else None),
         "default_target": attempt(default_target),
     }

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline as audit
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
@@ -111,6 +112,7 @@ def run(
     return limits.run_with(options, argv, seconds, b"", pass_fds)
 
 
+@audit.uninterrupted
 def connect(path: str, owner: Owner, deadline: float) -> socket.socket:
     """A connection to the Unix socket at `path`, to which that owner listens. `deadline` by time.monotonic().
 
@@ -119,6 +121,7 @@ def connect(path: str, owner: Owner, deadline: float) -> socket.socket:
     link that is somebody else's.
     """
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    deadline = audit.end(deadline)
     try:
         if owner.is_root:
             _connect(client, path, deadline)

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Time limits for programs, and for calls into kernel or C library that may hang (network homes, NSS)."""
+"""Time limits for programs, and for calls into kernel or C library that may hang (network homes, NSS).
+
+None of them goes beyond the audit's deadline.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
     attempt,
@@ -62,6 +65,9 @@ def run_with(
     program = find(argv[0])
     if program is None:
         raise Unreadable(f"{argv[0]} is not installed")
+    given = deadline.left(seconds)
+    if not given:
+        raise Unreadable(deadline.reason())
     environment = {"LC_ALL": "C", "PATH": SEARCH, **options.get("env", {})}
     try:
         process = subprocess.Popen(
@@ -76,9 +82,13 @@ def run_with(
     except (OSError, ValueError, subprocess.SubprocessError) as problem:
         raise Unreadable(f"{argv[0]} cannot be run: {problem}") from problem
     try:
-        out, err = _exchange(process, stdin, time.monotonic() + min(seconds, max(0.1, deadline.left())))
+        out, err = _exchange(process, stdin, time.monotonic() + given)
     except _Exceeded as problem:
-        raise Unreadable(f"{argv[0]} {problem}" + (f" {seconds:g} s" if problem.timed else "")) from problem
+        if problem.timed:
+            raise Unreadable(
+                _late(f"{argv[0]} did not end within {seconds:g} s", given, seconds)
+            ) from problem
+        raise Unreadable(f"{argv[0]} {problem}") from problem
     finally:
         _end(process)
     return Ended(process.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
@@ -92,7 +102,7 @@ class _Exceeded(Exception):
 
 def _exchange(process: subprocess.Popen[bytes], stdin: bytes, end: float) -> tuple[bytes, bytes]:
     """Give the program its input; returns what it writes to both outputs, when it has ended."""
-    late = _Exceeded("did not end within", True)
+    late = _Exceeded("did not end in time", True)
     feed: Any = process.stdin
     held: dict[Any, bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
     waiting, feed_handle = memoryview(stdin), feed.fileno()
@@ -155,6 +165,9 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
     A signal does not end a lookup by NSS or a read from a dead file server; leaving them to a child does.
     Raises Unreadable when the function fails or takes longer.
     """
+    given = deadline.left(seconds)
+    if not given:
+        raise Unreadable(deadline.reason())
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -162,19 +175,27 @@ def within(seconds: float, function: Callable[..., Any], *arguments: Any) -> Any
     os.close(writer)
     answer = None
     try:
-        answer = _collect(reader, time.monotonic() + min(seconds, max(0.0, deadline.left())))
+        answer = _collect(reader, time.monotonic() + given)
     finally:
         os.close(reader)
-        if answer is None:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, os.WNOHANG)
+        # Also of one that has answered: who has its ids may have stopped it.
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, os.WNOHANG if answer is None else 0)
     if answer is None:
-        raise Unreadable(f"no answer within {seconds:g} s: a file server or a directory service may hang")
-    os.waitpid(child, 0)
-    value = json.loads(answer or '{"error": "the process that read it was killed"}')
+        why = f"no answer within {seconds:g} s: a file server or a directory service may hang"
+        raise Unreadable(_late(why, given, seconds))
+    try:
+        value = json.loads(answer)
+    except ValueError:
+        raise Unreadable("the process that read it was killed") from None
     if is_error(value):
         raise Unreadable(value["error"])
     return value
+
+
+def _late(why: str, given: float, seconds: float) -> str:
+    """What its own limit says, unless the audit's deadline came first."""
+    return why if given >= seconds else deadline.reason()
 
 
 def within_each(seconds: float, function: Callable[..., Any], items: list[Any], *arguments: Any) -> list[Any]:

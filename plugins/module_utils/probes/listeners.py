@@ -7,7 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Optional
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import holders, published, sockets
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    holders,
+    membership,
+    published,
+    sockets,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import processes as proc
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt, error, is_error
 
@@ -34,13 +39,14 @@ def listeners(
     known = {} if is_error(units) else units
     found = sockets.listening()
     held = holders.holders({each["inode"] for each in found}, processes)
-    ports = published.Published(engines, processes)
+    members = membership.containers_of(processes, engines, sockets.namespace())
+    ports = published.Published(engines, processes, members)
     owners: dict[int, Owner] = {}
     for listener in found:
         pids = [pid for pid in held[listener.pop("inode")] if pid in processes]
         for pid in pids:
             if pid not in owners:
-                owners[pid] = _owner(processes[pid])
+                owners[pid] = _owner(processes[pid], members.get(pid))
         container, forwards = ports.of(listener, pids)
         listener["owners"] = [owners[pid] for pid in pids] or (
             [] if holders.may_see_all() else error(_HIDDEN)
@@ -52,7 +58,7 @@ def listeners(
     return found
 
 
-def _owner(process: Process) -> Owner:
+def _owner(process: Process, container: str | None) -> Owner:
     pid = process["pid"]
     return {
         "pid": pid,
@@ -62,7 +68,7 @@ def _owner(process: Process) -> Owner:
         "unit": proc.unit_of(process["cgroup"]),
         "package": None,
         "deleted": proc.deleted(pid),
-        "container": proc.container_of(process["cgroup"]),
+        "container": container,
     }
 
 

@@ -42,7 +42,10 @@ def mounts(table: str = "/proc/self/mountinfo") -> list[Mount]:
     {target, source, fstype, options, device: "8:1", root: the directory of the file system that is mounted}
     """
     found = []
-    for line in (text(table, limit=64 * 1024 * 1024) or "").splitlines():
+    for line in (text(table, limit=64 * 1024 * 1024) or "").split("\n"):
+        # An account that mounts by FUSE chooses names, in which the kernel masks blanks and line feeds alone.
+        if not line:
+            continue
         own, _unused, filesystem = line.partition(" - ")
         device, root, target, options = own.split(" ")[2:6]
         fstype, source, super_options = filesystem.split(" ", 2)

@@ -15,10 +15,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     daemons,
     endpoints,
     holders,
+    membership,
     processes,
     sockets,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt, error
 
 _ENGINE, _FORWARDER = "dockerd", "rootlesskit"
 # rootlesskit also forwards the published ports of the engine's own containers.
@@ -37,27 +38,26 @@ def nested_engines(
     """
     waiting = []
     heads = {pid for engine in engines for pid in daemons.pids(engine)}
+    nested = any(process["name"] == _ENGINE and pid not in heads for pid, process in walked.items())
     for engine in engines:
-        inside = _inside(walked, heads, engine["owner"][0])
+        inside = _inside(walked, membership.uid_of(engine)) if nested else {}
         for container in container_listeners.known(engine):
-            container["endpoints"] = []
             members = inside.get(container["id"], {})
+            container["endpoints"] = []
             if _ENGINE in members.values():
+                container["endpoints"] = error("the engine in the container was not asked")
                 waiting.append((container, members))
     # As with the listeners: a thread that goes into the namespaces and never comes back.
     visitor = threading.Thread(target=_visit, args=(waiting, timeout), daemon=True)
     visitor.start()
-    visitor.join()
+    attempt(visitor.join)
 
 
-def _inside(walked: Mapping[int, processes.Process], heads: set[int], uid: int) -> dict[str, dict[int, str]]:
-    """{container id: {pid: name}} of what may hold an engine's sockets, of the containers of the engine of that uid;
-    `heads` are the host's own engines."""
-    if not any(process["name"] == _ENGINE and pid not in heads for pid, process in walked.items()):
-        return {}
+def _inside(walked: Mapping[int, processes.Process], uid: int | None) -> dict[str, dict[int, str]]:
+    """{container id: {pid: name}} of what may hold an engine's sockets in the containers of the engine of `uid`."""
     return {
         container: {each["pid"]: each["name"] for each in members if each["name"] in (_ENGINE, _FORWARDER)}
-        for container, members in processes.by_container(walked, uid).items()
+        for container, members in membership.by_container(walked, uid).items()
     }
 
 

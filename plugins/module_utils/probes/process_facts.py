@@ -21,9 +21,10 @@ _CAPABILITY_SETS = {
 }
 
 
-def member(container_id: str, pid: int, known: Sequence[Process]) -> Process:
+def member(container_id: str, pid: int, known: Sequence[Process], uid: int | None = 0) -> Process:
     """The process `pid` of a container: one of those `known`, or one that started after they were read.
 
+    `uid` is that of the engine which says so: of an account's engine a shim of that account must be its parent.
     Unreadable when it is gone, or belongs to something else: an audit in another PID namespace than the
     engine's sees other processes under the engine's numbers.
     """
@@ -33,8 +34,10 @@ def member(container_id: str, pid: int, known: Sequence[Process]) -> Process:
     late = proc.read(pid)
     if late is None:
         raise Unreadable(f"process {pid} of the container ended during the scan or is hidden")
-    shim = proc.option(proc.argv(late["ppid"]), "-id")
-    if container_id not in (shim, proc.container_of(late["cgroup"])):
+    parent, by_root = proc.read(late["ppid"]), proc.container_of(late["cgroup"])
+    is_below = parent is not None and proc.is_shim(parent, uid)
+    served = proc.option(proc.argv(late["ppid"]), "-id") if is_below else None
+    if container_id != (by_root if uid == 0 and by_root else served) or (uid and by_root):
         raise Unreadable(f"process {pid} is not the container's: this PID namespace is not the engine's")
     return late
 

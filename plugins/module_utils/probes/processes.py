@@ -8,7 +8,6 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
@@ -20,14 +19,12 @@ _STATUS_LINES = {
     *("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"),
 }
 _CONTAINER_ID = re.compile(r"(?:^|[/:-])([0-9a-f]{64})(?:\.scope)?(?:/|$)")
-# systemd's own hierarchy of cgroup v1, and version 2 beside it or alone.
-_CGROUP_MOUNTS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
-_USER_MANAGER = re.compile(r"user@[0-9]+\.service$")
 _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
-# What is read of a command line: programs of accounts may have some megabytes.
-_LONGEST_COMMAND = 128 * 1024
 # The kernel cuts names after 15 characters: containerd-shim-runc-v2 is one of these.
 _SHIM = "containerd-shim"
+# Where systemd mounts its hierarchy of cgroup v1, that of v2 beside it, and v2 alone (systemd.directives(7)).
+_CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_OF_AN_ACCOUNT = re.compile(r"/user(?:@\d+\.service|\.slice)(?:/|$)")
 
 
 def walk() -> dict[int, Process]:
@@ -55,7 +52,8 @@ def read(pid: int) -> Process | None:
         for line in text.split("\n"):
             name, _colon, value = line.partition(":\t")
             if name in _STATUS_LINES:
-                status[name] = value.strip()
+                # An account may give its program a name that ends with a blank.
+                status[name] = value if name == "Name" else value.strip()
         return {
             "pid": pid,
             "ppid": int(status["PPid"]),
@@ -82,9 +80,9 @@ def _cgroup(pid: int) -> str:
 
 def _cgroup_path(pid: int) -> str:
     # 12:name=systemd:/system.slice/x.service
-    # The kernel ends lines at "\n" alone, and takes no name with one in it; other separators are part of names.
-    lines = [line.split(":", 2) for line in text_of(f"/proc/{pid}/cgroup").split("\n")]
-    paths = {parts[1]: parts[2] for parts in lines if len(parts) == 3}
+    # Names hold any character but a line feed and a slash, for who may make cgroups chooses them.
+    lines = (line.split(":", 2) for line in text_of(f"/proc/{pid}/cgroup").split("\n"))
+    paths = {line[1]: line[2] for line in lines if len(line) == 3}
     # systemd's own hierarchy of cgroup v1, then v2; without systemd a runtime may use neither.
     for controllers in ("name=systemd", ""):
         if paths.get(controllers, "/") != "/":
@@ -102,26 +100,38 @@ def _cgroup_base() -> str:
 
 
 def container_of(cgroup: str) -> str | None:
-    """The id of the (outermost) container, of whatever runtime of root's, that has this cgroup.
+    """The id of the (outermost) container, of whatever runtime, that by root's word has this cgroup.
 
-    An account may give cgroups below its own any name, and belongs to no container by that: only a cgroup that is
-    root's tells. The containers of rootless engines are known by their shims.
+    A name proves something where root alone can make cgroups: every directory above it is root's. systemd gives
+    user@UID.service to its account, in its own hierarchy of version 1 as in version 2, and a service with Delegate=
+    to its User=; below those any process may have any name. What is below a container's own cgroup counts as it.
     """
     match = _CONTAINER_ID.search(cgroup)
-    if match and _is_roots(cgroup[: match.end(1)] + cgroup[match.end(1) :].partition("/")[0]):
-        return match.group(1)
-    return None
+    return match.group(1) if match and _is_roots(cgroup[: match.start(1)].rpartition("/")[0]) else None
 
 
 @cache
-def _is_roots(cgroup: str) -> bool:
-    """Whether root alone has made that cgroup; where its directory cannot be seen, by where it is."""
-    for root in _CGROUP_MOUNTS:
+def _is_roots(directory: str) -> bool:
+    """Whether root alone can make a cgroup in that one."""
+    for base in dict.fromkeys((_cgroup_base(), "")):
+        answers = [_only_root_writes(f"{root}{base}", directory) for root in _CGROUPS]
+        if any(answer is not None for answer in answers):
+            return False not in answers
+    # The hierarchy cannot be seen from here.
+    return not _OF_AN_ACCOUNT.search(directory)
+
+
+def _only_root_writes(root: str, directory: str) -> bool | None:
+    """None where there is no such cgroup below that root."""
+    only, path = True, root
+    for name in directory.split("/"):
+        path = f"{path}/{name}" if name else path
         try:
-            return Path(f"{root}{_cgroup_base()}{cgroup}").stat().st_uid == 0
+            seen = os.stat(path)  # noqa: PTH116
         except (OSError, ValueError):
-            continue
-    return not any(part == "user.slice" or _USER_MANAGER.match(part) for part in cgroup.split("/"))
+            return None
+        only = only and seen.st_uid == 0 and not seen.st_mode & 0o022
+    return only
 
 
 def unit_of(cgroup: str) -> str | None:
@@ -131,60 +141,30 @@ def unit_of(cgroup: str) -> str | None:
     return next((part for part in cgroup.split("/") if part.endswith(".service")), None)
 
 
-def by_container(processes: Mapping[int, Process], uid: int) -> dict[str, list[Process]]:
-    """{container id: its processes} of the engines of that uid, by containerd's shim above them, otherwise by their
-    cgroup, which proves something of root's containers alone.
-
-    The shim tells also where a rootless engine has no cgroups (version 1). Any account may call a process like a shim,
-    so it counts for the engines of its own uid. A shim that runs in a container belongs, with all below it, to that
-    container.
-    """
-    shims = {
-        pid: option(argv(pid), "-id")
-        for pid, process in processes.items()
-        if process["name"] == _SHIM and process["uid"] == uid and container_of(process["cgroup"]) is None
-    }
-    owners: dict[int, str | None] = {0: None}
-    found: dict[str, list[Process]] = {}
-    for pid in processes:
-        owner = _owner(pid, processes, shims, owners)
-        if owner is None and uid == 0:
-            owner = container_of(processes[pid]["cgroup"])
-        if owner:
-            found.setdefault(owner, []).append(processes[pid])
-    return found
-
-
-def _owner(
-    pid: int,
-    processes: Mapping[int, Process],
-    shims: Mapping[int, str | None],
-    owners: dict[int, str | None],
-) -> str | None:
-    """The id that the outermost shim above `pid` serves; `owners` remembers what is known."""
-    path = []
-    above = pid
-    while above not in owners and above in processes:
-        path.append(above)
-        above = processes[above]["ppid"]
-    owner = owners.get(above) or shims.get(above)
-    for each in reversed(path):
-        owners[each] = owner
-        owner = owner or shims.get(each)
-    return owners.get(pid)
-
-
 def shims(processes: Mapping[int, Process], uid: int | None) -> dict[str, int]:
     """{container id: pid of its shim}: what Docker runs for `uid`, but not inside another container."""
     found = {}
     for pid, process in processes.items():
-        if process["name"] == _SHIM and process["uid"] == uid and container_of(process["cgroup"]) is None:
+        if is_shim(process, uid):
             command = argv(pid)
             container_id = option(command, "-id")
             # With userns-remap it is "moby-100000.100000"; the engine's own plugins have "plugins.moby".
             if container_id and (option(command, "-namespace") or "").startswith("moby"):
                 found[container_id] = pid
     return found
+
+
+def is_shim(process: Process, uid: int | None) -> bool:
+    """Whether it looks like a shim of containerd that runs for `uid`, outside of every container.
+
+    Its real uid counts too: a program like su runs with root's rights for an account, under the name of a link to it.
+    """
+    return (
+        process["name"] == _SHIM
+        and process["uid"] == uid
+        and process["status"].get("Uid", str(uid)).split()[0] == str(uid)
+        and container_of(process["cgroup"]) is None
+    )
 
 
 def option(command: list[str], name: str) -> str | None:
@@ -195,7 +175,7 @@ def option(command: list[str], name: str) -> str | None:
 def argv(pid: int) -> list[str]:
     """The command line; [] when the process is gone, hidden or has none."""
     try:
-        line = text_of(f"/proc/{pid}/cmdline", _LONGEST_COMMAND)
+        line = text_of(f"/proc/{pid}/cmdline")
     except OSError:
         return []
     return line.rstrip("\0").split("\0") if line else []
@@ -239,6 +219,14 @@ def _boot_time() -> int:
     return int(re.findall(r"^btime (\d+)$", text_of("/proc/stat"), re.MULTILINE)[0])
 
 
+def namespace_of(pid: int, kind: str) -> str | None:
+    """The number of one namespace; None when the process is gone, or may not be traced."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")[len(kind) + 2 : -1]  # noqa: PTH115
+    except OSError:
+        return None
+
+
 def namespaces(pid: int) -> dict[str, str]:
     """{"net": "4026531840", ...}. Unreadable without the right to trace the process."""
     found = {}
@@ -259,20 +247,19 @@ def namespaces(pid: int) -> dict[str, str]:
 
 def id_map(pid: int, kind: str) -> list[list[int]]:
     """[[first id inside, first id outside, count]]; `kind` is "uid" or "gid"."""
-    return [[int(word) for word in line.split()] for line in text_of(f"/proc/{pid}/{kind}_map").splitlines()]
+    lines = text_of(f"/proc/{pid}/{kind}_map").split("\n")
+    return [[int(word) for word in line.split()] for line in lines if line]
 
 
-def text_of(path: str, most: int = 1 << 24) -> str:
-    """A file of /proc, for those who read very many; of one that is longer than `most` bytes about as many."""
+def text_of(path: str) -> str:
+    """A file of /proc, for those who read very many."""
     # Bare system calls, and no second read after a short one, take half the time of open().
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pieces = [os.read(handle, 65536)]
-        held = len(pieces[0])
         # A file of several records comes a page at a time.
-        while len(pieces[-1]) > 2048 and held < most:
+        while len(pieces[-1]) > 2048:
             pieces.append(os.read(handle, 65536))
-            held += len(pieces[-1])
         return b"".join(pieces).decode("utf-8", "replace")
     finally:
         os.close(handle)

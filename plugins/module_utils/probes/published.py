@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import daemons
@@ -16,13 +17,21 @@ Port = tuple[str, Mapping[str, Any]]
 
 _PROXY = "docker-proxy"
 _ANY = ("", "0.0.0.0", "::")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
 class Published:
     """The ports that running containers of the engines publish, and the processes that hold such sockets."""
 
-    def __init__(self, engines: Iterable[Mapping[str, Any]], processes: Mapping[int, Process]) -> None:
+    def __init__(
+        self,
+        engines: Sequence[Mapping[str, Any]],
+        processes: Mapping[int, Process],
+        members: Mapping[int, str],
+    ) -> None:
+        """`members` are the processes of containers on the host's network, {pid: container id}."""
         self._processes = processes
+        self._members = members
         self._heads = {pid: engine["name"] for engine in engines for pid in daemons.pids(engine)}
         self._ports: dict[tuple[str, str, int], list[Port]] = {}
         for engine in engines:
@@ -36,9 +45,8 @@ class Published:
     ) -> tuple[str | None, dict[str, Any] | None]:
         """(id of the container, {container_port, address}), each None where none is or it is unknown."""
         for pid in pids:
-            container = proc.container_of(self._processes[pid]["cgroup"])
-            if container:
-                return container, None
+            if pid in self._members:
+                return self._members[pid], None
             for engine in self._engines_above(pid):
                 return self._port(engine, listener, pid)
         return None, None
@@ -74,4 +82,6 @@ def _same(published: str, address: str) -> bool:
 def _by_proxy(words: list[str]) -> dict[str, Any] | None:
     """By the words of `docker-proxy -proto tcp ... -container-ip 172.17.0.2 -container-port 80`."""
     address, port = proc.option(words, "-container-ip"), proc.option(words, "-container-port")
-    return {"container_port": int(port), "address": address} if address and port and port.isdigit() else None
+    if not address or not port or not _PORT.fullmatch(port):
+        return None
+    return {"container_port": int(port), "address": address}

@@ -26,11 +26,10 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except ValueError as problem:
+        raise Unreadable(f"{str(path)!r} cannot be the path of a file: {problem}") from problem
     except OSError as problem:
         raise Unreadable(f"{path}: {problem.strerror}") from problem
-    except ValueError as problem:
-        # A NUL, or what no file system can encode.
-        raise Unreadable(f"{str(path)!r} is no path: {problem}") from problem
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable(f"{path} is not a regular file")

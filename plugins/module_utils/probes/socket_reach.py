@@ -33,7 +33,9 @@ class SocketReach:
     def __init__(self, engines: Iterable[str]) -> None:
         of_users = (str(path) for form in _SOCKETS_OF_USERS for path in _RUNTIME_DIRECTORIES.glob(form))
         known = filter(_is_socket, (*_SOCKETS, *of_users))
-        self._sockets = sorted({os.path.realpath(path) for path in (*engines, *known)})
+        # What a configuration names may be no path at all.
+        named = (path for path in engines if "\0" not in path)
+        self._sockets = sorted({os.path.realpath(path) for path in (*named, *known)})
         self._by_inode: dict[tuple[int, int], set[str]] = {}
         for path in self._sockets:
             for place in (path, *map(str, PurePosixPath(path).parents)):
@@ -67,7 +69,7 @@ class SocketReach:
 def _facts(path: str) -> os.stat_result | None:
     try:
         return Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -79,9 +81,9 @@ def _is_socket(path: str) -> bool:
 def _remote_mounts() -> list[str]:
     """Where file systems of other machines or programs are mounted: who looks there waits for them."""
     found = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in Path("/proc/self/mountinfo").read_bytes().decode("utf-8", "replace").split("\n"):
         place, _unused, file_system = line.partition(" - ")
         kind = file_system.split(" ", 1)[0]
-        if kind in NETWORK or kind.startswith("fuse."):
+        if kind in NETWORK or kind == "fuse" or kind.startswith("fuse."):
             found.append(_OCTAL.sub(lambda escape: chr(int(escape.group(1), 8)), place.split(" ")[4]))
     return found

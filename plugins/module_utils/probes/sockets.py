@@ -190,7 +190,7 @@ def _lines(path: str) -> list[str]:
             pieces.append(os.read(handle, 65536))
     finally:
         os.close(handle)
-    return b"".join(pieces).decode("ascii", "replace").splitlines()
+    return b"".join(pieces).decode("ascii", "replace").split("\n")[:-1]
 
 
 def _rows(protocol: str, lines: Iterable[str]) -> Iterator[Socket]:

@@ -247,6 +247,7 @@ def engine(*containers: dict[str, Any], images: Any = (), **changes: Any) -> dic
         "user_unit": None,
         "pid": 500,
         "uid": 0,
+        "gid": 0,
         "argv": ["/usr/sbin/dockerd", "-H", "fd://"],
         "started": STARTED,
         "binary": {"path": "/usr/sbin/dockerd", "modified": STARTED - 9000, "deleted": False},
@@ -288,6 +289,7 @@ def rootless_engine(*containers: dict[str, Any], **changes: Any) -> dict[str, An
         name="rootless:alice",
         user="alice",
         uid=1000,
+        gid=1000,
         socket="/run/user/1000/docker.sock",
         rootlesskit={"pid": 499, "uid": 1000, "argv": ["rootlesskit", "--net=slirp4netns", "dockerd"]},
         info={

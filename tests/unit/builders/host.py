@@ -120,6 +120,7 @@ def rootless_engine(**fields: Any) -> dict[str, Any]:
             },
             "pid": 900,
             "uid": 1000,
+            "gid": 1000,
             "config": {"path": "/home/alice/.config/docker/daemon.json"},
             "flags": {},
             "info": {"DockerRootDir": "/home/alice/.local/share/docker"},
@@ -290,7 +291,7 @@ def snapshot(changes: dict[str, Any] | None = None) -> dict[str, Any]:
     others = dict(changes or {})
     files = others.pop("files", {})
     result = changed(changed(_HOST, {"engines": [ENGINE], "units": _UNITS}), others)
-    result["files"] = changed({**dict.fromkeys(paths(result)), **_FILES}, files)
+    result["files"] = changed({**dict.fromkeys(place.path for place in paths(result)), **_FILES}, files)
     return result
 
 

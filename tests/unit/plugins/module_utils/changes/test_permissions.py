@@ -27,8 +27,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     Transaction,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import files, limits, processes
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import in_force
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import applied, files, limits, processes
 
 from tests.unit.builders.host import SOCKET, file, rootless_engine, snapshot, unit
 from tests.unit.builders.judging import finding
@@ -260,15 +259,14 @@ def test_the_engine_has_taken_a_file_whose_mode_alone_is_new(tmp_path, store, wr
         store,
         {
             "engines": [
-                {"pid": pid, "owner": [0, 0], "started": started, "config": about},
+                {"pid": pid, "user": None, "started": started, "config": about},
                 {"config": {"error": ""}},
             ]
         },
         [str(config)] if concerned else [],
     )
-    assert (
-        in_force(str(config), digest, pid, processes.start_ticks(pid), store.root / "in-force.json") is kept
-    )
+    taken = applied.digest(str(config), pid, processes.start_ticks(pid), store.root / "in-force.json")
+    assert (taken == digest) is kept
 
 
 @needs_root

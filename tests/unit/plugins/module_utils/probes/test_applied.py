@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.applied import in_force
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import applied
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_config import config as read
 
 # A start is told in clock ticks since the boot.
 PID, STARTED = 700, 8_640_000
@@ -24,17 +25,14 @@ def record(
     return raw(folder, json.dumps({str(path): {"pid": pid, "started": started, "digest": digest}}))
 
 
+def in_force(path: str, pid: int | None, started: int | None, known: Path) -> bool:
+    return bool(read(path, False, applied.digest(path, pid, started, known))["in_force"])
+
+
 def raw(folder: Path, text: str) -> Path:
     found = folder / "in-force.json"
     found.write_text(text, encoding="utf-8")
     return found
-
-
-def digest_of(path: Path) -> str | None:
-    """As config() tells it."""
-    if path.is_dir():
-        return None
-    return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
 
 
 @pytest.fixture(name="config")
@@ -45,49 +43,45 @@ def a_config(tmp_path: Path) -> Path:
 
 
 def test_what_the_running_process_has_taken_is_in_force(tmp_path, config):
-    assert in_force(str(config), digest_of(config), PID, STARTED, record(tmp_path, config))
+    assert in_force(str(config), PID, STARTED, record(tmp_path, config))
 
 
 @pytest.mark.parametrize(
     ("pid", "started"), [(PID + 1, STARTED), (PID, STARTED + 60), (None, None), (PID, None)]
 )
 def test_a_record_of_another_process_says_nothing(tmp_path, config, pid, started):
-    assert not in_force(str(config), digest_of(config), pid, started, record(tmp_path, config))
+    assert not in_force(str(config), pid, started, record(tmp_path, config))
 
 
 def test_a_record_of_another_file_says_nothing(tmp_path, config):
-    assert not in_force(
-        str(config), digest_of(config), PID, STARTED, record(tmp_path, tmp_path / "other.json")
-    )
+    assert not in_force(str(config), PID, STARTED, record(tmp_path, tmp_path / "other.json"))
 
 
 def test_an_edit_since_ends_it_and_taking_it_back_does_not(tmp_path, config):
     known = record(tmp_path, config)
     config.write_bytes(b'{"icc": true}\n')
-    assert not in_force(str(config), digest_of(config), PID, STARTED, known)
+    assert not in_force(str(config), PID, STARTED, known)
     config.write_bytes(CONTENT)
-    assert in_force(str(config), digest_of(config), PID, STARTED, known)
+    assert in_force(str(config), PID, STARTED, known)
 
 
 def test_a_file_that_is_gone_is_as_an_empty_one(tmp_path, config):
     config.unlink()
-    assert in_force(str(config), digest_of(config), PID, STARTED, record(tmp_path, config, b""))
-    assert not in_force(str(config), digest_of(config), PID, STARTED, record(tmp_path, config))
+    assert in_force(str(config), PID, STARTED, record(tmp_path, config, b""))
+    assert not in_force(str(config), PID, STARTED, record(tmp_path, config))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"%s": 1}', '{"%s": {}}'])
 def test_a_broken_record_says_nothing(tmp_path, config, text):
-    assert not in_force(
-        str(config), digest_of(config), PID, STARTED, raw(tmp_path, text.replace("%s", str(config)))
-    )
+    assert not in_force(str(config), PID, STARTED, raw(tmp_path, text.replace("%s", str(config))))
 
 
 def test_without_a_record_nothing_is_known(tmp_path, config):
-    assert not in_force(str(config), digest_of(config), PID, STARTED, tmp_path / "in-force.json")
+    assert not in_force(str(config), PID, STARTED, tmp_path / "in-force.json")
 
 
 def test_what_cannot_be_read_says_nothing(tmp_path, config):
     known = record(tmp_path, config)
     config.unlink()
     config.mkdir()
-    assert not in_force(str(config), digest_of(config), PID, STARTED, known)
+    assert not in_force(str(config), PID, STARTED, known)

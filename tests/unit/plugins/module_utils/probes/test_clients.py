@@ -7,6 +7,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +31,24 @@ ACCOUNTS = {
 }
 
 
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """Where accounts get to their homes, as they do on a host."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 def context(name: str, **endpoint: Any) -> dict[str, str]:
     digest = hashlib.sha256(name.encode()).hexdigest()
     meta = {"Name": name, "Metadata": {"token": "secret"}, "Endpoints": {"docker": endpoint}}
     return {f"home/alice/.docker/contexts/meta/{digest}/meta.json": json.dumps(meta)}
 
 
-def test_contexts(tmp_path: Path) -> None:
+def test_contexts(root: Path) -> None:
     local, remote = (hashlib.sha256(name).hexdigest() for name in (b"local", b"remote"))
     lay(
-        tmp_path,
+        root,
         {
             "home/alice/.docker/config.json": json.dumps(
                 {"auths": {"registry.example": {"auth": "secret"}}, "currentContext": "remote"}
@@ -48,7 +59,7 @@ def test_contexts(tmp_path: Path) -> None:
             f"home/alice/.docker/contexts/tls/{local}/docker/ca.pem": "",
         },
     )
-    read = clients(ACCOUNTS, tmp_path)
+    read = clients(ACCOUNTS, root)
     assert read == [
         {
             "user": "alice",
@@ -77,22 +88,22 @@ def test_contexts(tmp_path: Path) -> None:
     assert "secret" not in json.dumps(read)
 
 
-def test_a_folder_without_anything_in_it_counts(tmp_path: Path) -> None:
-    (tmp_path / "home/alice/.docker").mkdir(parents=True)
-    (client,) = clients(ACCOUNTS, tmp_path)
+def test_a_folder_without_anything_in_it_counts(root: Path) -> None:
+    (root / "home/alice/.docker").mkdir(parents=True)
+    (client,) = clients(ACCOUNTS, root)
     assert (client["user"], client["current_context"], client["contexts"]) == ("alice", None, [])
 
 
-def test_variables_of_an_account_and_of_everyone(tmp_path: Path) -> None:
+def test_variables_of_an_account_and_of_everyone(root: Path) -> None:
     lay(
-        tmp_path,
+        root,
         {
             "home/alice/.profile": "export DOCKER_HOST=tcp://u:secret@192.0.2.1:2375\n",
             "etc/environment": 'DOCKER_TLS_VERIFY="1"\nTOKEN=secret\n',
             "etc/profile.d/docker.sh": "DOCKER_CONTENT_TRUST=1\nexport DOCKER_CONTENT_TRUST\n",
         },
     )
-    alice, everyone = clients(ACCOUNTS, tmp_path)
+    alice, everyone = clients(ACCOUNTS, root)
     assert alice["environment"] == {
         "DOCKER_HOST": {"value": "tcp://192.0.2.1:2375", "file": "/home/alice/.profile"}
     }
@@ -126,9 +137,9 @@ def test_variables_of_an_account_and_of_everyone(tmp_path: Path) -> None:
         (f"export DOCKER_HOST={'x' * 5000}", "x" * 500),
     ],
 )
-def test_exported_variables(tmp_path: Path, line: str, value: str) -> None:
-    (tmp_path / ".bashrc").write_text(line, encoding="utf-8")
-    found = environment([tmp_path / ".bashrc"], tmp_path)
+def test_exported_variables(root: Path, line: str, value: str) -> None:
+    (root / ".bashrc").write_text(line, encoding="utf-8")
+    found = environment([root / ".bashrc"], root)
     assert found == ({} if value is None else {"DOCKER_HOST": {"value": value, "file": "/.bashrc"}})
 
 
@@ -140,51 +151,90 @@ def test_exported_variables(tmp_path: Path, line: str, value: str) -> None:
         (".bashrc", "environment"),
     ],
 )
-def test_a_fifo_and_a_huge_file_do_no_harm(tmp_path: Path, name: str, sentence: str) -> None:
-    path = lay(tmp_path, {f"home/alice/{name}": "", "home/alice/.docker/x": ""}) / "home/alice" / name
+def test_a_fifo_and_a_huge_file_do_no_harm(root: Path, name: str, sentence: str) -> None:
+    path = lay(root, {f"home/alice/{name}": "", "home/alice/.docker/x": ""}) / "home/alice" / name
     with path.open("wb") as stream:
         stream.truncate(10 * 1024**3)
-    assert "is larger than" in clients(ACCOUNTS, tmp_path)[0][sentence]["error"]
+    assert "is larger than" in clients(ACCOUNTS, root)[0][sentence]["error"]
     path.unlink()
     os.mkfifo(path)
-    assert clients(ACCOUNTS, tmp_path)[0]["user"] == "alice"
+    assert clients(ACCOUNTS, root)[0]["user"] == "alice"
 
 
-def test_a_link_to_a_file_of_the_kernel_is_not_read(tmp_path: Path) -> None:
+def test_a_link_to_a_file_of_the_kernel_is_not_read(root: Path) -> None:
     """/proc/kmsg is a regular file to the eye; to read it takes the kernel's messages, or waits for some."""
-    (tmp_path / "home/alice/.docker").mkdir(parents=True)
-    (tmp_path / "home/alice/.bashrc").symlink_to("/proc/kmsg")
-    assert clients(ACCOUNTS, tmp_path)[0]["environment"] == {}
+    (root / "home/alice/.docker").mkdir(parents=True)
+    (root / "home/alice/.bashrc").symlink_to("/proc/kmsg")
+    assert clients(ACCOUNTS, root)[0]["environment"] == {}
 
 
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"Name": 5, "Endpoints": []}', '{"Endpoints": {"docker": {"Host": [1]}}}']
 )
-def test_contexts_of_another_shape(tmp_path: Path, content: str) -> None:
-    lay(tmp_path, {"home/alice/.docker/contexts/meta/x/meta.json": content})
-    (seen,) = clients(ACCOUNTS, tmp_path)[0]["contexts"]
+def test_contexts_of_another_shape(root: Path, content: str) -> None:
+    lay(root, {"home/alice/.docker/contexts/meta/x/meta.json": content})
+    (seen,) = clients(ACCOUNTS, root)[0]["contexts"]
     assert isinstance(seen["name"], str)
     assert (seen["skip_tls_verify"], seen["certificate"]) == (False, None)
 
 
-def test_what_is_not_json_is_named_and_not_quoted(tmp_path: Path) -> None:
-    path = lay(tmp_path, {"home/alice/.docker/config.json": "secret"}) / "home/alice/.docker/config.json"
-    assert clients(ACCOUNTS, tmp_path)[0]["current_context"] == {
+def test_what_is_not_json_is_named_and_not_quoted(root: Path) -> None:
+    path = lay(root, {"home/alice/.docker/config.json": "secret"}) / "home/alice/.docker/config.json"
+    assert clients(ACCOUNTS, root)[0]["current_context"] == {
         "error": f"{path} is no JSON: Expecting value in line 1, column 1"
     }
 
 
-def test_too_many_contexts(tmp_path: Path) -> None:
+def test_json_that_is_nested_deeply_costs_its_entry_alone(root: Path) -> None:
+    """S10: RecursionError is no ValueError."""
+    lay(root, {"home/alice/.docker/config.json": "[" * 90_000, **context("near", Host="unix:///x")})
+    (alice,) = clients(ACCOUNTS, root)
+    assert "nested too deeply" in alice["current_context"]["error"]
+    assert [each["name"] for each in alice["contexts"]] == ["near"]
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="reads with the ids of accounts")
+
+
+@AS_ROOT
+def test_what_an_account_may_not_read_is_not_read_through_its_links(root: Path) -> None:
+    """S15: root follows no link of an account to a file of root's."""
+    lay(root, {"root/config.json": '{"currentContext": "of root"}', "home/alice/.docker/x": ""})
+    (root / "root/config.json").chmod(0o600)
+    (root / "home/alice/.docker/config.json").symlink_to(root / "root/config.json")
+    (root / "home/alice/.bashrc").symlink_to(root / "root/config.json")
+    (alice,) = clients(ACCOUNTS, root)
+    assert "Permission denied" in alice["current_context"]["error"]
+    assert "Permission denied" in alice["environment"]["error"]
+    assert alice["contexts"] == []
+
+
+@AS_ROOT
+def test_an_account_that_may_not_enter_its_home_has_no_client_there(root: Path) -> None:
+    lay(root, {"home/alice/.docker/config.json": "{}"})
+    (root / "home/alice").chmod(0o700)
+    assert clients(ACCOUNTS, root) == []
+
+
+def test_many_assignments_take_no_time(root: Path) -> None:
+    """S7: of one name the file is searched once, not for each assignment."""
+    lay(root, {"home/alice/.bashrc": "DOCKER_HOST=tcp://a\n" * 12_000 + "export DOCKER_HOST\n"})
+    begun = time.monotonic()
+    assert environment([root / "home/alice/.bashrc"], root)["DOCKER_HOST"]["value"] == "tcp://a"
+    assert time.monotonic() - begun < 2
+
+
+def test_too_many_contexts(root: Path) -> None:
     for number in range(51):
-        lay(tmp_path, context(str(number)))
-    assert "more than 50 contexts" in clients(ACCOUNTS, tmp_path)[0]["contexts"]["error"]
+        lay(root, context(str(number)))
+    assert "more than 50 contexts" in clients(ACCOUNTS, root)[0]["contexts"]["error"]
 
 
-def test_homes_on_a_file_server_are_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_homes_on_a_file_server_are_not_touched(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No file server can be mounted here."""
-    lay(tmp_path, {"home/alice/.bashrc": "export DOCKER_HOST=tcp://a\n"})
+    lay(root, {"home/alice/.bashrc": "export DOCKER_HOST=tcp://a\n"})
     monkeypatch.setattr(probe, "mounts", lambda: [{"target": "/home", "fstype": "nfs4"}])
-    (homes,) = clients(ACCOUNTS, tmp_path)
+    (homes,) = clients(ACCOUNTS, root)
     assert (homes["user"], homes["home"]) == (None, "/home")
     told = "the homes of 2 accounts on /home were not read: it is a network file system"
     assert homes["contexts"] == homes["environment"] == homes["current_context"] == {"error": told}

@@ -36,8 +36,9 @@ def test_engine_processes(tmp_path: Path) -> None:
             # Its process has another name than its executable.
             **entry(other.pid, "renamed"),
         }
-        known = {"name": "system", "pid": engine, "owner": [0, 0], "rootlesskit": None}
-        found = daemons.engine_processes(processes, [known])
+        found = daemons.engine_processes(
+            processes, [{"name": "system", "user": None, "pid": engine, "rootlesskit": None}]
+        )
         other.kill()
     by_name = {each["name"]: each for each in found}
     assert set(by_name) == {"dockerd", "containerd", "etcd", "kube-controller", "renamed"}

@@ -26,13 +26,19 @@ ORPHAN = "d4" * 32
 PARTS = {"version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots"}
 
 
+# The engine's process is us.
+WALKED = {
+    1: {"pid": 1, "ppid": 0, "name": "dockerd", "cgroup": "/", "uid": os.geteuid(), "gid": os.getegid()},
+}
+
+
 def known(path: str, **changes: Any) -> dict[str, Any]:
     """What of engines.find() is needed to ask the engine."""
     return {
         "name": "system",
         "user": None,
+        "pid": 1,
         "uid": 0,
-        "owner": [os.geteuid(), os.getegid()],
         "socket": path,
         "state": "running",
         "error": None,
@@ -45,7 +51,7 @@ def asked(
 ) -> tuple[dict[str, Any], Engine]:
     server = Engine(answers)
     with listening(server) as path:
-        return ask(known(path), {}, timeout, content), server
+        return ask(known(path), WALKED, timeout, content), server
 
 
 def names(found: dict[str, Any]) -> list[str]:
@@ -113,9 +119,9 @@ def test_pass_is_deterministic(version: str) -> None:
     turned["/volumes"]["Volumes"].reverse()
     server = Engine(answers)
     with listening(server) as path:
-        before = ask(known(path), {}, LIMIT, False)
+        before = ask(known(path), WALKED, LIMIT, False)
         server.answers = turned
-        after = ask(known(path), {}, LIMIT, False)
+        after = ask(known(path), WALKED, LIMIT, False)
     assert json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
 
 
@@ -267,7 +273,7 @@ def test_data_roots_of_other_mappings(tmp_path: Path) -> None:
 def test_stopped_engine_is_not_asked() -> None:
     server = Engine(recorded("26.1.5"))
     with listening(server) as path:
-        found = ask(known(path, state="stopped", error="docker.service is inactive"), {}, LIMIT, False)
+        found = ask(known(path, state="stopped", error="docker.service is inactive"), WALKED, LIMIT, False)
     assert (found["state"], found["error"]) == ("stopped", "docker.service is inactive")
     assert found["containers"] == found["images"] == {"error": "docker.service is inactive"}
     assert server.connections == 0
@@ -294,7 +300,7 @@ def _mute() -> tuple[int, Any]:
 )
 def test_sick_engine(answers: dict[str, Any] | None, state: str) -> None:
     if answers is None:
-        found = ask(known("/nonexistent/engine.sock"), {}, LIMIT, False)
+        found = ask(known("/nonexistent/engine.sock"), WALKED, LIMIT, False)
     else:
         found, _unused = asked(answers, timeout=0.3)
     assert found["state"] == state
@@ -304,7 +310,7 @@ def test_sick_engine(answers: dict[str, Any] | None, state: str) -> None:
 
 
 def test_engine_without_a_socket_path() -> None:
-    found = ask(known(None), {}, LIMIT, False)  # type: ignore[arg-type]
+    found = ask(known(None), WALKED, LIMIT, False)  # type: ignore[arg-type]
     assert set(found) == PARTS | {"state", "error"}
     assert set(found["containers"]) == {"error"}
 
@@ -320,6 +326,9 @@ def walked(tmp_path: Path) -> Iterator[dict[int, dict[str, Any]]]:
     try:
         assert process.stdout
         below = int(process.stdout.readline())
+        # Until then it is a copy of the shim, arguments included.
+        while Path(f"/proc/{below}/comm").read_text(encoding="ascii") != "sleep\n":
+            time.sleep(0.01)
         found = {pid: processes.read(pid) for pid in (process.pid, below)}
         # Where these tests run, they may run in a container.
         yield {pid: {**each, "cgroup": "/"} for pid, each in found.items() if each}
@@ -367,6 +376,6 @@ def test_mounted_sockets_of_the_other_engines() -> None:
         other.bind(f"{path}.other")
         raw = answers[inspect_path(answers, "p1-created")]
         raw["Mounts"][0]["Source"] = str(Path(path).parent)
-        found = ask(known(path), {}, LIMIT, False, [f"{path}.other"])
+        found = ask(known(path), WALKED, LIMIT, False, [f"{path}.other"])
         (created,) = (container for container in found["containers"] if container["name"] == "p1-created")
         assert created["mounts"][0]["reaches"] == [path, f"{path}.other"]

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import (
-    facts,
-    setting,
-    socket_path,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import engine_facts
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_facts import setting, socket_path
 
 from tests.unit.plugins.module_utils.probes.laying import lay
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
 
 DEFAULT = "/run/docker.sock"
+
+
+def facts(
+    pid: int | None, processes: dict[int, Any], planned: list[str] | None, default: str
+) -> dict[str, Any]:
+    asked = engine_facts.command(pid, planned, default)
+    return engine_facts.facts(asked, processes, engine_facts.configuration(asked))
 
 
 def test_a_running_engine(tmp_path: Path) -> None:
@@ -35,7 +38,7 @@ def test_a_running_engine(tmp_path: Path) -> None:
         "token=abc",
     )
     with running(*words) as pid:
-        found = facts(pid, entry(pid, "dockerd", uid=7), None, "/nonexistent/daemon.json", ROOT)
+        found = facts(pid, entry(pid, "dockerd", uid=7), None, "/nonexistent/daemon.json")
     assert (found["state"], found["pid"], found["uid"]) == ("running", pid, 7)
     assert found["argv"][0] == "dockerd"
     assert found["argv"][-1] == "token=(redacted)"
@@ -51,7 +54,7 @@ def test_a_running_engine(tmp_path: Path) -> None:
 def test_a_stopped_engine(tmp_path: Path) -> None:
     lay(tmp_path, {"daemon.json": '{"icc": false}'})
     planned = ["/usr/bin/dockerd", "-H", "fd://", "$DOCKER_OPTS"]
-    found = facts(None, {}, planned, str(tmp_path / "daemon.json"), ROOT)
+    found = facts(None, {}, planned, str(tmp_path / "daemon.json"))
     assert (found["state"], found["pid"], found["argv"], found["started"]) == ("stopped", None, None, None)
     assert (found["binary"], found["flags"]) == (None, {"host": ["fd://"]})
     assert found["config"]["settings"] == {"icc": False}
@@ -60,7 +63,7 @@ def test_a_stopped_engine(tmp_path: Path) -> None:
 def test_a_process_that_ends_meanwhile() -> None:
     with running("dockerd") as pid:
         pass
-    found = facts(pid, entry(pid, "dockerd"), None, "/nonexistent/daemon.json", ROOT)
+    found = facts(pid, entry(pid, "dockerd"), None, "/nonexistent/daemon.json")
     sentence = f"/proc/{pid}/cmdline: the process has ended"
     assert found["argv"] == found["flags"] == found["config"] == {"error": sentence}
     assert found["started"] is None

@@ -19,8 +19,8 @@ def process(pid: int, name: str, cgroup: str = f"/docker/{ID}") -> dict[str, Any
 def filled(container: dict[str, Any], *walked: dict[str, Any]) -> Any:
     one = {"id": ID, **container}
     engines: list[dict[str, Any]] = [
-        {"containers": [one], "pid": 10, "owner": [0, 0], "rootlesskit": None},
-        {"containers": {"error": "engine"}, "pid": None, "owner": [1000, 1000], "rootlesskit": None},
+        {"containers": [one], "pid": 10, "rootlesskit": None, "user": None},
+        {"containers": {"error": "engine"}, "pid": None, "rootlesskit": None, "user": None},
     ]
     probe.nested_engines(engines, {each["pid"]: each for each in walked}, 1)
     return one["endpoints"]

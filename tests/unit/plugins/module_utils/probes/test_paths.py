@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import ROOT, Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.paths import paths, pem_files
 
 UNITS = {
@@ -59,7 +60,7 @@ CLIENT = {
 
 
 def of(**parts):
-    return paths({"units": {}, "engines": [], "clients": [], **parts})
+    return [place.path for place in paths({"units": {}, "engines": [], "clients": [], **parts})]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def of(**parts):
             ],
         ),
         (
-            {"engines": [{"user": "alice", "socket": "/run/user/1000/docker.sock"}]},
+            {"engines": [{"user": "alice", "uid": 1000, "gid": 5, "socket": "/run/user/1000/docker.sock"}]},
             ["/run/user/1000/docker.sock", "/run/user/1000/docker/containerd/containerd.sock"],
         ),
         (
@@ -149,6 +150,36 @@ def test_what_could_not_be_read_adds_nothing(parts):
     assert set(of(**parts)) == set(of())
 
 
+@pytest.mark.parametrize("path", ["/a\0b/c.pem", "/a\ud800/c.pem", "relative", "", "/\0"])
+def test_what_is_no_path_is_dropped_where_it_is_named(path):
+    """S9: such a path raises ValueError from every call of os."""
+    config = {"path": path, "target": path, "settings": {"tlskey": path, "tlscacert": "/srv/ca.pem"}}
+    mounts = {"mounts": [{"type": "bind", "source": path}]}
+    engine = {"config": config, "flags": {"tlscert": [path]}, "socket": path, "containers": [mounts]}
+    added = set(of(engines=[engine])) - set(of())
+    assert {each for each in added if "c.pem" in each or "\0" in each} == set()
+    assert "/srv/ca.pem" in added
+
+
+def test_each_path_has_the_owner_who_names_it():
+    """S15: what an account names is looked at with its ids, root's own paths with root's."""
+    users = [{"name": "alice", "uid": 1000, "gid": 100}]
+    engine = {**ENGINE, "user": "alice", "uid": 1000, "gid": 100}
+    client = {**CLIENT, "uid": 1000}
+    found = paths({"accounts": {"users": users}, "units": UNITS, "engines": [engine], "clients": [client]})
+    owners: dict[str, set[Owner]] = {}
+    for path, owner in found:
+        owners.setdefault(path, set()).add(owner)
+    assert owners["/srv/key.pem"] == owners["/home/alice/.docker/key.pem"] == {Owner(1000, 100)}
+    assert owners["/etc/docker/daemon.json"] == {ROOT}
+    assert owners["/run/docker.sock"] == {ROOT, Owner(1000, 100)}
+
+
+def test_an_engine_of_another_shape_costs_its_own_paths():
+    odd = {**ENGINE, "containers": [{"mounts": [7]}]}
+    assert "/srv/key.pem" in of(engines=[odd, ENGINE])
+
+
 def test_pem_files_are_those_that_exist():
     parts = {"units": {}, "engines": [ENGINE], "clients": [CLIENT]}
     there = {
@@ -156,5 +187,6 @@ def test_pem_files_are_those_that_exist():
         "/home/alice/tls/ca.pem": {"type": "file"},
         "/srv/ca.pem": None,
     }
-    assert pem_files({**parts, "files": there}) == ["/home/alice/tls/ca.pem", "/srv/key.pem"]
+    found = [place.path for place in pem_files({**parts, "files": there})]
+    assert found == ["/home/alice/tls/ca.pem", "/srv/key.pem"]
     assert pem_files({**parts, "files": UNREAD}) == []

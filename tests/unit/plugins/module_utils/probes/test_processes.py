@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import process_facts, processes
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
+    membership,
+    process_facts,
+    processes,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
 
 ID = "a1" * 32
@@ -102,9 +106,9 @@ def test_name_with_spaces_and_parentheses(tmp_path: Path) -> None:
         (f"/docker/{ID}/init.scope", ID),
         (f"/docker/{ID}/docker/{INNER}", ID),
         (f"/system.slice/docker-{ID}.scope", ID),
-        # An account names its cgroups as it likes.
+        # Below what systemd gives to an account, the account makes the names (S13).
         (f"/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope", None),
-        (f"/user@1000.service/{ID}", None),
+        (f"/user.slice/user-1000.slice/session-3.scope/{ID}", None),
         (f"/machine.slice/libpod-{ID}.scope/container", ID),
         (f"/kubepods/besteffort/pod1234/{ID}", ID),
         (f"/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope", ID),
@@ -128,6 +132,7 @@ def test_container_of(cgroup: str, container: str | None) -> None:
         ("/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service"),
         ("/user.slice/user-1000.slice/user@1000.service/app.slice/docker.service", "user@1000.service"),
         ("/user.slice/user-1000.slice/session-3.scope", None),
+        (f"/user.slice/user-1000.slice/user@1000.service/docker-{ID}.scope/x.service", "user@1000.service"),
         (f"/docker/{ID}/system.slice/docker.service", None),
         (f"/system.slice/docker-{ID}.scope/system.slice/ssh.service", None),
         ("/", None),
@@ -137,44 +142,76 @@ def test_unit_of(cgroup: str, unit: str | None) -> None:
     assert processes.unit_of(cgroup) == unit
 
 
+@pytest.fixture
+def cgroups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A tree of cgroups in which user@1000.service belongs to its account, and one service to its User=."""
+    given = ("user.slice/user-1000.slice/user@1000.service/app", "system.slice/ci.service/sub")
+    for name in (*given, "system.slice/docker.service", "docker"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in given:
+        os.chown(tmp_path / Path(name).parent, 1000, 1000)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    monkeypatch.setattr(processes, "_CGROUPS", ("/nonexistent", str(tmp_path)))
+    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
+    processes._is_roots.cache_clear()
+    yield tmp_path
+    processes._is_roots.cache_clear()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives cgroups to accounts")
+@pytest.mark.parametrize(
+    ("cgroup", "container"),
+    [
+        (f"/docker/{ID}", ID),
+        (f"/docker/{ID}/user.slice/user@1000.service/{INNER}", ID),
+        (f"/system.slice/docker-{ID}.scope", ID),
+        (f"/system.slice/docker.service/{ID}", ID),
+        (f"/user.slice/docker-{ID}.scope", ID),
+        (f"/system.slice/ci.service/{ID}", None),
+        (f"/system.slice/ci.service/sub/docker-{ID}.scope", None),
+        (f"/user.slice/user-1000.slice/user@1000.service/{ID}", None),
+        (f"/user.slice/user-1000.slice/user@1000.service/app/docker-{ID}.scope", None),
+        (f"/open/{ID}", None),
+    ],
+)
+def test_a_name_counts_where_root_alone_can_give_it(
+    cgroups: Path, cgroup: str, container: str | None
+) -> None:
+    """S13: whoever owns a cgroup makes others in it, with the names of containers too."""
+    assert processes.container_of(cgroup) == container
+
+
+@pytest.mark.parametrize(
+    "name", ["hid\x0bden", "hid\x0cden", "hid\x1cden", "hid\x85den", "hid\u2028den", "a:b", "\r"]
+)
+def test_no_name_of_a_cgroup_hides_a_process(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """S13: lines of /proc end with a line feed alone."""
+    real = processes.text_of
+
+    def answers(path: str) -> str:
+        content = f"1:name=systemd:/user.slice/{name}\n0::/user.slice/{name}\n"
+        return content if path == f"/proc/{os.getpid()}/cgroup" else real(path)
+
+    monkeypatch.setattr(processes, "text_of", answers)
+    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
+    assert (processes.read(os.getpid()) or {})["cgroup"] == f"/user.slice/{name}"
+
+
+def test_a_name_with_a_blank_is_not_the_name_without_it(tmp_path: Path) -> None:
+    program = tmp_path / "dockerd\x1c "
+    shutil.copy(shutil.which("sleep") or "", program)
+    with running(str(program), "60") as pid:
+        assert (processes.read(pid) or {})["name"] == "dockerd\x1c "
+
+
 def test_containers_by_cgroup() -> None:
     walked = {
         10: made(10, 1, cgroup=f"/docker/{ID}"),
         11: made(11, 10, cgroup=f"/docker/{ID}/sub"),
         12: made(12, 1, cgroup="/system.slice/ssh.service"),
     }
-    assert processes.by_container(walked, 0) == {ID: [walked[10], walked[11]]}
-    # Of an engine of an account a cgroup of root's proves nothing.
-    assert processes.by_container(walked, 1000) == {}
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="gives a directory away")
-def test_s13_a_cgroup_that_an_account_has_made_proves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "_CGROUP_MOUNTS", (str(tmp_path),))
-    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
-    below = f"system.slice/own.service/{ID}"
-    (tmp_path / below).mkdir(parents=True)
-    processes._is_roots.cache_clear()
-    assert processes.container_of(f"/{below}/deeper") == ID
-    os.chown(tmp_path / below, 1234, 1234)
-    processes._is_roots.cache_clear()
-    assert processes.container_of(f"/{below}/deeper") is None
-    processes._is_roots.cache_clear()
-
-
-@pytest.mark.parametrize("name", ["hid\x0bden", "a\x1cb", "a\u2028b", "a:b::c"])
-def test_s13_a_name_of_a_cgroup_hides_no_process(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    real = processes.text_of
-
-    def text_of(path: str, *limits: int) -> str:
-        return f"1:name=systemd:/{name}\n0::/\n" if path.endswith("/cgroup") else real(path, *limits)
-
-    monkeypatch.setattr(processes, "text_of", text_of)
-    monkeypatch.setattr(processes, "_cgroup_base", lambda: "")
-    found = processes.read(os.getpid())
-    assert found is not None and found["cgroup"] == f"/{name}"
+    assert membership.by_container(walked) == {ID: [walked[10], walked[11]]}
 
 
 @pytest.fixture
@@ -208,13 +245,8 @@ def test_containers_by_their_shim_where_there_is_no_cgroup(shim: dict[str, Any])
         pid + 2: made(pid + 2, 9, name="containerd-shim", cgroup=f"/docker/{ID}"),
         pid + 3: made(pid + 3, 999_999),
     }
-    members = {
-        key: [each["pid"] for each in value]
-        for key, value in processes.by_container(walked, shim["uid"]).items()
-    }
+    members = {key: [each["pid"] for each in value] for key, value in membership.by_container(walked).items()}
     assert members == {ID: [5, 7, 9, pid + 1, pid + 2]}
-    # Any account may call its process so.
-    assert processes.by_container(walked, shim["uid"] + 1).get(ID) is None
 
 
 def test_shims_of_docker(shim: dict[str, Any]) -> None:

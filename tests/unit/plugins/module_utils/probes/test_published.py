@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.published import Published
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import published
 
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
 
@@ -19,7 +19,7 @@ PROCESSES = {
     **entry(KIT, "rootlesskit", uid=1000),
     **entry(HELPER, "slirp4netns", ppid=KIT, uid=1000),
     **entry(ELSE, "nginx"),
-    **entry(2_000_400, "httpd", cgroup=f"/docker/{HOST}"),
+    **entry(2_000_400, "httpd"),
 }
 
 
@@ -32,6 +32,10 @@ def port(
         "host_address": address,
         "protocol": protocol,
     }
+
+
+def of(listener: dict[str, Any], pids: list[int], processes: dict[int, Any] = PROCESSES) -> Any:
+    return published.Published(ENGINES, processes, {2_000_400: HOST}).of(listener, pids)
 
 
 def container(identity: str, *ports: dict[str, Any], state: str = "running") -> dict[str, Any]:
@@ -84,12 +88,12 @@ ENGINES: list[dict[str, Any]] = [
 def test_of(pids: list[int], protocol: str, address: str, host_port: int, found: Any) -> None:
     listener = {"protocol": protocol, "address": address, "port": host_port}
     expected = (found[0], {"container_port": found[1], "address": None}) if found else (None, None)
-    assert Published(ENGINES, PROCESSES).of(listener, pids) == expected
+    assert of(listener, pids) == expected
 
 
 def test_host_network() -> None:
     listener = {"protocol": "tcp", "address": "0.0.0.0", "port": 80}
-    assert Published(ENGINES, PROCESSES).of(listener, [2_000_400]) == (HOST, None)
+    assert of(listener, [2_000_400]) == (HOST, None)
 
 
 @pytest.mark.parametrize(("host_port", "identity"), [(8081, WEB), (8099, None)])
@@ -99,5 +103,5 @@ def test_docker_proxy_tells_where_it_forwards_to(host_port: int, identity: str |
     listener = {"protocol": "tcp", "address": "0.0.0.0", "port": host_port}
     with running("/usr/bin/docker-proxy", *words, *target) as pid:
         processes = {**PROCESSES, **entry(pid, "docker-proxy", ppid=DOCKERD)}
-        found = Published(ENGINES, processes).of(listener, [pid])
+        found = of(listener, [pid], processes)
     assert found == (identity, {"container_port": 81, "address": "172.17.0.2"})

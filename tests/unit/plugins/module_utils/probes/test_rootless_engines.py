@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +35,32 @@ def accounts(home: Path | str, name: str = "alice", uid: int = UID) -> dict[str,
     return {"users": [{"name": name, "uid": uid, "gid": uid, "home": str(home), "shell": "/bin/sh"}]}
 
 
-def test_running(tmp_path: Path) -> None:
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home of the account, who can get there."""
+    with tempfile.TemporaryDirectory() as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, UID, UID)
+        yield Path(folder)
+
+
+def test_running(home: Path) -> None:
     lay(
-        tmp_path,
+        home,
         {
             ".config/docker/daemon.json": '{"icc": false}',
             ".config/systemd/user/docker.service": "[Service]\n",
         },
     )
-    wants = tmp_path / ".config/systemd/user/default.target.wants"
+    wants = home / ".config/systemd/user/default.target.wants"
     wants.mkdir()
     (wants / "docker.service").symlink_to("../docker.service")
     with running("dockerd", "--iptables=false", XDG_RUNTIME_DIR="/run/user/5") as pid:
-        (engine,) = rootless_engines.find(tree(pid), accounts(tmp_path))
+        (engine,) = rootless_engines.find(tree(pid), accounts(home))
     assert (engine["name"], engine["user"], engine["unit"]) == ("rootless:alice", "alice", "docker.service")
     assert (engine["state"], engine["error"], engine["pid"], engine["uid"]) == ("running", None, pid, UID)
     assert engine["user_unit"] == {
-        "path": str(tmp_path / ".config/systemd/user/docker.service"),
+        "path": str(home / ".config/systemd/user/docker.service"),
         "enabled": True,
         "fragment_exists": True,
     }
@@ -59,13 +70,13 @@ def test_running(tmp_path: Path) -> None:
     assert engine["socket"] == "/run/user/5/docker.sock"
 
 
-def test_files_elsewhere(tmp_path: Path) -> None:
-    lay(tmp_path, {"conf/docker/daemon.json": '{"hosts": ["unix:///run/user/7/own.sock"]}'})
-    with running("dockerd", XDG_CONFIG_HOME=str(tmp_path / "conf"), XDG_RUNTIME_DIR="/run/user/7") as pid:
+def test_files_elsewhere(home: Path) -> None:
+    lay(home, {"conf/docker/daemon.json": '{"hosts": ["unix:///run/user/7/own.sock"]}'})
+    with running("dockerd", XDG_CONFIG_HOME=str(home / "conf"), XDG_RUNTIME_DIR="/run/user/7") as pid:
         (engine,) = rootless_engines.find(tree(pid), {"users": []})
     assert (engine["name"], engine["unit"]) == (f"rootless:{UID}", None)
     assert engine["user_unit"]["enabled"] is False
-    assert engine["config"]["path"] == str(tmp_path / "conf/docker/daemon.json")
+    assert engine["config"]["path"] == str(home / "conf/docker/daemon.json")
     assert engine["socket"] == "/run/user/7/own.sock"
 
 
@@ -84,15 +95,15 @@ def test_a_name_makes_no_engine(processes: dict[int, Any], tmp_path: Path) -> No
     assert rootless_engines.find(processes, accounts(tmp_path)) == []
 
 
-def test_set_up_and_not_running(tmp_path: Path) -> None:
-    lay(tmp_path, {".config/systemd/user/docker.service": "[Service]\n", ".config/docker/daemon.json": "{"})
-    (engine,) = rootless_engines.find({}, accounts(tmp_path))
+def test_set_up_and_not_running(home: Path) -> None:
+    lay(home, {".config/systemd/user/docker.service": "[Service]\n", ".config/docker/daemon.json": "{"})
+    (engine,) = rootless_engines.find({}, accounts(home))
     assert (engine["name"], engine["state"], engine["pid"]) == ("rootless:alice", "stopped", None)
     assert engine["error"] == "No dockerd of alice runs below a rootlesskit"
     assert engine["socket"] == f"/run/user/{UID}/docker.sock"
     assert engine["config"]["settings"] is None
     assert engine["user_unit"]["enabled"] is False
-    assert rootless_engines.find({}, accounts(tmp_path, "toor", 0)) == []
+    assert rootless_engines.find({}, accounts(home, "toor", 0)) == []
 
 
 def test_a_socket_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
