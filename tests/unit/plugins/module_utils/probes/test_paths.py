@@ -167,7 +167,7 @@ def test_each_path_has_the_owner_who_names_it():
     engine = {**ENGINE, "user": "alice", "uid": 1000, "gid": 100}
     client = {**CLIENT, "uid": 1000}
     found = paths({"accounts": {"users": users}, "units": UNITS, "engines": [engine], "clients": [client]})
-    owners = {}
+    owners: dict[str, set[Owner]] = {}
     for path, owner in found:
         owners.setdefault(path, set()).add(owner)
     assert owners["/srv/key.pem"] == owners["/home/alice/.docker/key.pem"] == {Owner(1000, 100)}
