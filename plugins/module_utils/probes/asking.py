@@ -192,7 +192,7 @@ def together(
                 return
             results[place] = attempt(function, items[place])
 
-    workers = [threading.Thread(target=work) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
+    workers = [threading.Thread(target=work, daemon=True) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
     for worker in workers:
         worker.start()
     work()
