@@ -25,7 +25,7 @@ _NAMES = {
     "Max resident set": "rss",
     "Max stack size": "stack",
 }
-_LINE = re.compile(r"^(Max [a-z ]+?) {2,}\S+ +(\d+) ", re.MULTILINE)
+_LINE = re.compile(r"^(Max(?: [a-z]+)+) {2,}\S+ +(\d+) ", re.MULTILINE)
 
 
 def of(pid: int, proc: Path = Path("/proc")) -> dict[str, int]:

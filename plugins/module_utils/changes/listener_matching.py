@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date
 from fnmatch import fnmatchcase
@@ -67,7 +66,8 @@ def owners(listener: Listener) -> list[Mapping[str, Any]]:
 
 def template_of(unit: str) -> str:
     """`x@.service` of `x@1.service`; of others the unit itself."""
-    return re.sub(r"@.*\.", "@.", unit)
+    stem, instance, rest = unit.partition("@")
+    return f"{stem}@.{rest.rpartition('.')[2]}" if instance and "." in rest else unit
 
 
 def _fits_unit(pattern: str, listener: Listener, _names: Names, units: Units) -> bool:

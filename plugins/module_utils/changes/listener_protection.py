@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -84,7 +83,7 @@ def protected(processes: Mapping[int, Mapping[str, Any]], pid: int) -> Protected
 
 def _socket_of(service: str) -> str:
     """The socket that has the service's name: of ssh@0-192.0.2.1:22-192.0.2.9:5000.service, which it starts, too."""
-    return re.sub(r"(@.*)?\.service$", ".socket", service)
+    return service.removesuffix(".service").partition("@")[0] + ".socket"
 
 
 def why_kept(listener: Listener, units: Units, engines: Collection[str], play: Protected) -> Guard | None:

@@ -33,8 +33,8 @@ _SCRIPTS = tuple(
 _KITS = ("docker-rootlesskit", "rootlesskit")
 _USER_UNITS = ("etc/systemd/user", "usr/local/lib/systemd/user", "usr/lib/systemd/user", "lib/systemd/user")
 # rootlesskit --help: `--net value  network driver [host, pasta(experimental), slirp4netns]`.
-_DRIVERS = re.compile(r"--(net|port-driver)\s[^\n\[]*\[([^\]]*)\]")
-_TAKES = re.compile(r"^\s*net=([a-z][a-z0-9-]*)\s*$", re.MULTILINE)
+_DRIVERS = re.compile(r"--(net|port-driver)\s[^\n\[]{0,200}\[([^\]]{0,200})\]")
+_TAKES = re.compile(r"^[ \t]*net=([a-z][a-z0-9-]*)[ \t]*$", re.MULTILINE)
 _TEMPLATE_UID = 1000
 
 
@@ -117,7 +117,9 @@ def profile_for(program: str | None, root: Path = Path("/")) -> str | None:
     if program is None or not folder.is_dir():
         return None
     names = "|".join(re.escape(name) for name in sorted({program, os.path.realpath(program)}))
-    attached = re.compile(rf"^\s*(?:profile\s+(?:\S+\s+)?)?\"?(?:{names})\"?\s[^#\n]*{{", re.MULTILINE)
+    attached = re.compile(
+        rf"^[ \t]*(?:profile[ \t]+(?:\S+[ \t]+)?)?\"?(?:{names})\"?[ \t][^#\n{{]*{{", re.MULTILINE
+    )
     for path in sorted(folder.iterdir()):
         text = attempt(reading.text, path)
         if isinstance(text, str) and attached.search(text):

@@ -34,19 +34,18 @@ def settings(text: str, section: str) -> Iterator[tuple[str, str]]:
 
 
 def _logical_lines(text: str) -> Iterator[str]:
-    begun = ""
+    begun: list[str] = []
     for line in text.split("\n"):
         part = line.lstrip()
         # A comment within a continued line does not end it.
         if part.startswith(_COMMENT):
             continue
-        begun += part
-        if (len(begun) - len(begun.rstrip("\\"))) % 2:
-            begun = begun[:-1] + " "
+        if (len(part) - len(part.rstrip("\\"))) % 2:
+            begun += [part[:-1], " "]
             continue
-        yield begun.strip()
-        begun = ""
-    yield begun.strip()
+        yield "".join((*begun, part)).strip()
+        begun = []
+    yield "".join(begun).strip()
 
 
 def words(text: str) -> Iterator[str]:
@@ -63,31 +62,33 @@ def split_value(value: str) -> list[str]:
 
 
 def _words(text: str, escape: re.Pattern[str], relaxed: bool) -> Iterator[str]:
-    word: str | None = None
+    # None between two words.
+    word: list[str] | None = None
     quote = ""
     position = 0
     while position < len(text):
         character = text[position]
         position += 1
         escaped = escape.match(text, position - 1) if character == "\\" else None
-        if escaped:
-            word, position = (word or "") + _unescaped(escaped), escaped.end()
-        elif quote and character == quote:
+        if quote and character == quote and not escaped:
             quote = ""
-        elif quote:
-            word = (word or "") + character
-        elif character in "\"'":
-            quote, word = character, word or ""
-        elif character.isspace():
+        elif character.isspace() and not quote and not escaped:
             if word is not None:
-                yield word
+                yield "".join(word)
             word = None
         else:
-            word = (word or "") + character
+            word = [] if word is None else word
+            if escaped:
+                word.append(_unescaped(escaped))
+                position = escaped.end()
+            elif not quote and character in "\"'":
+                quote = character
+            else:
+                word.append(character)
     if quote and not relaxed:
         raise ValueError(f"an open quote {quote}")
     if word is not None:
-        yield word
+        yield "".join(word)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -18,7 +18,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading impo
 _SECONDS = 20
 # Asked for by name as well: a directory service may answer for a name and still list nobody.
 _ASKED = ("docker", "dockremap")
-_LOGIN_DEFS = re.compile(r"^\s*((?:SYS_|SUB_)?[UG]ID_(?:MIN|MAX|COUNT))\s+(\w+)", re.MULTILINE)
+_LOGIN_DEFS = re.compile(r"^[ \t]*((?:SYS_|SUB_)?[UG]ID_(?:MIN|MAX|COUNT))[ \t]+(\w+)", re.MULTILINE)
 _GETSUBIDS = re.compile(r"^\d+: (.+) (\d+) (\d+)$", re.MULTILINE)
 
 Range = dict[str, Any]
@@ -100,7 +100,7 @@ def linger(root: Path = Path("/")) -> list[str]:
 
 def subids(owners: Sequence[str], root: Path = Path("/")) -> dict[str, Any]:
     """{source, uid, gid}: the ranges of all owners from files, of `owners` from another source."""
-    source = re.search(r"^\s*subid:\s*(\w+)", text(root / "etc/nsswitch.conf") or "", re.MULTILINE)
+    source = re.search(r"^[ \t]*subid:[ \t]*(\w+)", text(root / "etc/nsswitch.conf") or "", re.MULTILINE)
     if source and source[1] != "files":
         asked = {
             kind: attempt(_by_getsubids, owners, options) for kind, options in (("uid", []), ("gid", ["-g"]))

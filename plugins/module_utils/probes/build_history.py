@@ -12,6 +12,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.redact impor
 
 Step = dict[str, Any]
 
+# A here-document may be longer; programs stand before it.
+_LIMIT = 64 * 1024
 _INSTRUCTIONS = (
     "ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL|USER|VOLUME"
     "|WORKDIR"
@@ -19,7 +21,9 @@ _INSTRUCTIONS = (
 # The classic builder writes "/bin/sh -c #(nop)  ENV A=b", BuildKit "ENV A=b # buildkit".
 _NAMED = re.compile(rf"(?:/bin/sh -c #\(nop\) +)?({_INSTRUCTIONS})(?: +(.*))?", re.DOTALL)
 # "|2 A=b C=d /bin/sh -c make": what a RUN step got of ARG stands before its shell.
-_ARGUMENTS = re.compile(r"\|\d+ (.*?)(?=(?:/\S+/)?(?:ba|da|a|z|k)?sh )", re.DOTALL)
+_ARGUMENTS = re.compile(r"\|\d{1,6} ")
+_WORD = re.compile(r"\S+")
+_SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh")
 _SHELL = re.compile(r"(?:/\S+/)?(?:ba|da|a|z|k)?sh (?:-\w+ )*?(?:-o \w+ |\w+ )?-\w*c ")
 # Not "abc==" or "abc= ": that is the end of a Base64 value.
 _NAME = re.compile(r"(?:^|\s)([A-Za-z_][\w.-]*)=(?![=\s]|$)")
@@ -60,7 +64,7 @@ def step(created_by: str) -> Step:
            given, without credentials; of other instructions nothing
     names  of ARG, ENV and LABEL, and of the ARG variables that a RUN step got
     """
-    text = created_by.strip()
+    text = created_by[:_LIMIT].strip()
     named = _NAMED.fullmatch(text)
     instruction, rest = named.groups("") if named else ("RUN" if text else "", text)
     rest = rest.rpartition(" # buildkit")[0] or rest
@@ -69,8 +73,9 @@ def step(created_by: str) -> Step:
     if instruction == "RUN":
         arguments = _ARGUMENTS.match(rest)
         if arguments:
-            names = _NAME.findall(arguments.group(1))
-            rest = rest[arguments.end() :]
+            begin = _shell(rest, arguments.end())
+            names = _NAME.findall(rest[arguments.end() : begin])
+            rest = rest[begin:]
         shell = _SHELL.match(rest)
         words = _commands(rest[shell.end() :] if shell else rest)
     elif instruction in ("ADD", "COPY", "USER", "WORKDIR"):
@@ -78,6 +83,15 @@ def step(created_by: str) -> Step:
     elif instruction in ("ARG", "ENV", "LABEL"):
         names = [rest] if instruction == "ARG" and rest.isidentifier() else _NAME.findall(rest)
     return {"instruction": instruction, "words": words, "names": sorted(set(names))}
+
+
+def _shell(text: str, start: int) -> int:
+    """Where the shell stands that runs the step; without one, what follows is read as a command."""
+    for word in _WORD.finditer(text, start):
+        path, _unused, name = word.group().rpartition("/")
+        if name in _SHELLS and (not path or path.startswith("/")) and text.startswith(" ", word.end()):
+            return word.start()
+    return start
 
 
 def _commands(script: str) -> list[str]:

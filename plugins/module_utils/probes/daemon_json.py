@@ -4,16 +4,22 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
+
 _BOM = "\ufeff"
-_STRING = r'"(?:[^"\\]|\\.)*"'
+# In valid JSON each has its end; asking for it would take quadratic time elsewhere.
+_STRING = r'"(?:[^"\\]|\\.)*"?'
+_TOKEN = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
 # In valid JSON a string before a colon is a key.
-_TOKEN = re.compile(rf"({_STRING})\s*(:)|{_STRING}|([{{}}])", re.DOTALL)
+_COLON = re.compile(r"[ \t\r\n]*:")
 _NOT_JSON = re.compile(rf"{_STRING}|(-?Infinity|NaN)", re.DOTALL)
+_MOST_DUPLICATES = 20
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -39,13 +45,14 @@ def parse(content: bytes) -> dict[str, Any]:
         return {"settings": {}, "problems": [*problems, _problem(text, 0, "empty", "the file is empty")]}
     try:
         value, end = _DECODER.raw_decode(text, start)
+        foreign_json.check_depth(value)
     except json.JSONDecodeError as error:
         return {"settings": None, "problems": [*problems, _syntax(text, error.pos, error.msg)]}
     except (ValueError, RecursionError):
-        # Only Python's own limits end here: numbers of thousands of digits, nesting of a thousand levels.
+        # Numbers that no dockerd takes, and nesting of a hundred levels.
         return {
             "settings": None,
-            "problems": [*problems, _syntax(text, start, "too deep or too long to be read")],
+            "problems": [*problems, _syntax(text, start, "too deep, or a number too large for dockerd")],
         }
     if value is not None and not isinstance(value, dict):
         return {
@@ -58,7 +65,7 @@ def parse(content: bytes) -> dict[str, Any]:
         return {"settings": None, "problems": [*problems, problem]}
     problems += [
         _problem(text, offset, "duplicate_key", f"the key {key!r} is given more than once")
-        for key, offset in _duplicate_keys(text, start, end)
+        for key, offset in itertools.islice(_duplicate_keys(text, start, end), _MOST_DUPLICATES)
     ]
     rest = text[end:].strip(" \t\r\n")
     if rest:
@@ -71,12 +78,13 @@ def _duplicate_keys(text: str, start: int, end: int) -> Iterator[tuple[str, int]
     """The keys of valid JSON that their object has already, with the offset of the later one."""
     seen: list[set[str]] = []
     for match in _TOKEN.finditer(text, start, end):
-        if match.group(3) == "{":
+        token = match.group()
+        if token == "{":
             seen.append(set())
-        elif match.group(3) == "}":
+        elif token == "}":
             seen.pop()
-        elif match.group(2):
-            key = json.loads(match.group(1), strict=False)
+        elif _COLON.match(text, match.end()):
+            key = json.loads(token, strict=False)
             if key in seen[-1]:
                 yield key, match.start()
             seen[-1].add(key)
@@ -109,4 +117,4 @@ def _storable(value: Any) -> Any:
     return _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value
 
 
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(**foreign_json.NUMBERS)

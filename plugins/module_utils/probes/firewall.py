@@ -105,7 +105,7 @@ def _ufw(iptables: Any, root: Path) -> str | None:
     settings = text(root / "etc/ufw/ufw.conf")
     if settings is None:
         return None
-    enabled = re.search(r"^\s*ENABLED\s*=\s*[\"']?yes", settings, re.IGNORECASE | re.MULTILINE)
+    enabled = re.search(r"^[ \t]*ENABLED[ \t]*=[ \t]*[\"']?yes", settings, re.IGNORECASE | re.MULTILINE)
     chains = (iptables or {}).get("filter", {})
     loaded = "ufw-user-input" in chains or not chains
     return "active" if enabled and loaded else "inactive"

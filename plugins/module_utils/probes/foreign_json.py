@@ -85,4 +85,6 @@ def _number(text: str) -> float:
     return value
 
 
-DECODER = json.JSONDecoder(parse_constant=_constant, parse_int=_integer, parse_float=_number)
+# How a decoder reads numbers that others wrote.
+NUMBERS: dict[str, Any] = {"parse_int": _integer, "parse_float": _number}
+DECODER = json.JSONDecoder(parse_constant=_constant, **NUMBERS)

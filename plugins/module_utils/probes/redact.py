@@ -8,18 +8,30 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.daemon_keys import KNOWN
+
 REDACTED = "(redacted)"
 
-_CREDENTIAL = (
-    r"(?:pass(?:w|phrase|$|(?==))|pwd|secret|token|credential"
-    r"|(?:access|account|api|auth|encryption|private|sas|shared|signing)[-_.]?key)"
+_CREDENTIAL_NAME = re.compile(
+    r"pass(?:w|phrase|$|(?==))|pwd|secret|token|credential"
+    r"|(?:access|account|api|auth|encryption|private|sas|shared|signing)[-_.]?key|^auths?$",
+    re.IGNORECASE,
 )
-_CREDENTIAL_NAME = re.compile(_CREDENTIAL, re.IGNORECASE)
-# `password=x` inside a value such as the options of a CIFS volume, where a doubled comma stands for one.
-_CREDENTIAL_PAIR = re.compile(rf"([\w.-]*{_CREDENTIAL}[\w.-]*)=(?:[^,\s]|,,)+", re.IGNORECASE)
-# The second form: a password that holds a slash, which no standard allows and people write.
-_USER_INFORMATION = re.compile(r"(?<=://)(?:[^/?#\s]*@|[^/?#\s:@]+:(?!\d*(?:[/?#]|$))\S*@)")
-_QUERY_VALUE = re.compile(r"([?&][^=&#\s]*)=[^&#\s]+")
+# Every run of these characters is a match, so that none is looked at twice.
+_NAME = re.compile(r"([\w.-]+)(=?)")
+# Inside a value such as the options of a CIFS volume, where a doubled comma stands for one.
+_PAIRED_VALUE = re.compile(r"(?:[^,\s]|,,)+")
+_BLANKS = re.compile(r"(\s+)")
+_END_OF_AUTHORITY = re.compile(r"[/?#]|$")
+# A password that holds a slash, which no standard allows and people write; a port is none.
+_USER_AND_PASSWORD = re.compile(r"[^/?#\s:@]+:(?!\d*(?:[/?#]|$))")
+# Without a scheme, as in insecure-registries; not `image:tag@sha256:...`.
+_BARE_USER = re.compile(r"([^=,]*=)?[^/?#:@=,]+:[^/]*@(?!sha\d+:)")
+_QUERY_VALUE = re.compile(r"([?&][^=?&#\s]*)=[^&#\s]+")
+# Of one word, and of all words of a command line.
+_LONGEST_WORD, _LONGEST_LINE = 4096, 32_768
+_LONGEST_NAME = 256
+_CUT = "(cut)"
 
 _KEPT_VARIABLES = {
     "DOCKER_HOST",
@@ -54,44 +66,108 @@ def url(text: str) -> str:
     """The text without user information and without the values of query parameters in its URLs."""
     if "://" not in text:
         return text
-    return _QUERY_VALUE.sub(rf"\1={REDACTED}", _USER_INFORMATION.sub("", text))
+    words = (_without_users(word) if "://" in word else word for word in _BLANKS.split(text))
+    return _QUERY_VALUE.sub(rf"\1={REDACTED}", "".join(words))
+
+
+def _without_users(word: str) -> str:
+    """A word without what stands before the `@` of its URLs."""
+    kept: list[str] = []
+    last, start = word.rfind("@"), 0
+    while True:
+        scheme = word.find("://", start)
+        begin = scheme + len("://")
+        if scheme < 0 or last < begin:
+            return "".join((*kept, word[start:]))
+        kept.append(word[start:begin])
+        ends = _END_OF_AUTHORITY.search(word, begin)
+        sign = word.rfind("@", begin, ends.start() if ends else len(word))
+        if sign < 0 and _USER_AND_PASSWORD.match(word, begin):
+            sign = last
+        start = max(begin, sign + 1)
 
 
 def _without_pairs(text: str) -> str:
-    return _CREDENTIAL_PAIR.sub(rf"\1={REDACTED}", url(text)) if "=" in text else url(text)
+    text = url(text)
+    return _without_values(text) if "=" in text else text
 
 
-def options(value: Any, name: str = "") -> Any:
-    """A copy of JSON-able settings without credentials, known by their names; URLs go through `url`."""
+def _without_values(text: str) -> str:
+    """`name=value` without the value, where the name is that of a credential."""
+    kept: list[str] = []
+    copied = at = 0
+    while True:
+        name = _NAME.search(text, at)
+        if name is None:
+            return "".join((*kept, text[copied:]))
+        at = name.end()
+        value = _PAIRED_VALUE.match(text, at) if name[2] and _is_credential(name[1]) else None
+        if value:
+            kept += [text[copied:at], REDACTED]
+            copied = at = value.end()
+
+
+def _without_bare_users(text: str) -> str:
+    """`u:p@host` in the place of an address, on its own or as the value of an option."""
+    found = _BARE_USER.match(text) if "@" in text and "://" not in text else None
+    return text if found is None else (found[1] or "") + text[found.end() :]
+
+
+def _is_credential(name: str) -> bool:
+    return _CREDENTIAL_NAME.search(name) is not None
+
+
+def options(value: Any, name: str = "", secret: bool = False) -> Any:
+    """A copy of JSON-able settings without credentials, known by their names; URLs go through `url`.
+
+    What lies below the name of a credential is one, whatever its own name is.
+    """
+    secret = secret or _is_credential(name)
     if isinstance(value, Mapping):
-        return {str(key): options(entry, str(key)) for key, entry in value.items()}
+        return {_without_pairs(str(key)): options(entry, str(key), secret) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [options(entry, name) for entry in value]
+        return [options(entry, name, secret) for entry in value]
     if isinstance(value, str) and value:
-        return REDACTED if _CREDENTIAL_NAME.search(name) else _without_pairs(value)
+        return REDACTED if secret else _without_bare_users(_without_pairs(value))
     return value
 
 
-def secrets(value: Any, name: str = "") -> set[str]:
+def settings(value: Any) -> Any:
+    """The same for a daemon.json, whoever wrote it: keys that no dockerd knows keep their names alone."""
+    if not isinstance(value, Mapping):
+        return options(value)
+    return options({key: entry if key in KNOWN else REDACTED for key, entry in value.items()})
+
+
+def secrets(value: Any, name: str = "", secret: bool = False) -> set[str]:
     """The texts of such settings that hold a credential, whole."""
+    secret = secret or _is_credential(name)
     if isinstance(value, Mapping):
-        return {found for key, entry in value.items() for found in secrets(entry, str(key))}
+        return {found for key, entry in value.items() for found in secrets(entry, str(key), secret)}
     if isinstance(value, (list, tuple)):
-        return {found for entry in value for found in secrets(entry, name)}
-    return {value} if isinstance(value, str) and options(value, name) != value else set()
+        return {found for entry in value for found in secrets(entry, name, secret)}
+    return {value} if isinstance(value, str) and options(value, name, secret) != value else set()
 
 
 def words(argv: Sequence[str]) -> list[str]:
-    """A command line whose credentials are replaced, as `--name=value`, `--name value` or `name=value`."""
-    kept = []
-    awaited = False
+    """A command line whose credentials are replaced, as `--name=value`, `--name value` or `name=value`.
+
+    Long words are cut, and so is a long line: anybody may run a process by the name of an engine.
+    """
+    kept: list[str] = []
+    awaited, left = False, _LONGEST_LINE
     for word in argv:
+        if left <= 0:
+            return [*kept, _CUT]
+        left -= len(word) + 1
+        if len(word) > _LONGEST_WORD:
+            word = word[:_LONGEST_WORD] + _CUT
         if awaited and not word.startswith("-"):
             kept.append(REDACTED)
             awaited = False
             continue
-        kept.append(_without_pairs(word))
-        awaited = word.startswith("-") and "=" not in word and bool(_CREDENTIAL_NAME.search(word))
+        kept.append(_without_bare_users(_without_pairs(word)))
+        awaited = word.startswith("-") and "=" not in word and _is_credential(word)
     return kept
 
 
@@ -99,7 +175,7 @@ def environment(variables: Iterable[str] | None) -> tuple[list[str], dict[str, s
     """(names of all variables, name and value of the few that a control reads) of a list of NAME=value."""
     pairs = [variable.partition("=") for variable in variables or ()]
     kept = {name: url(value) for name, _unused, value in pairs if name in _KEPT_VARIABLES}
-    return sorted({name for name, _unused, _unused in pairs}), kept
+    return sorted({name[:_LONGEST_NAME] for name, _unused, _unused in pairs}), kept
 
 
 def labels(given: Mapping[str, str] | None) -> tuple[list[str], dict[str, str]]:
@@ -110,4 +186,4 @@ def labels(given: Mapping[str, str] | None) -> tuple[list[str], dict[str, str]]:
             kept[name] = url(value)
         elif name.lower() in _COMMAND_LABELS:
             kept[name] = " ".join(_PRIVILEGE_OPTION.findall(value))
-    return sorted(given or ()), kept
+    return sorted({name[:_LONGEST_NAME] for name in given or ()}), kept

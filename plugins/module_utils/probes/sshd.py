@@ -14,7 +14,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading impo
 
 _CONFIGURATIONS = ("etc/ssh/sshd_config", "usr/etc/ssh/sshd_config")
 _DEEPEST = 16  # as in OpenSSH
-_LINE = re.compile(r"(\w+)(?:[ \t]*=[ \t]*|[ \t]+|$)(.*)")
+_COMMENT = re.compile(r"(?<=\s)#")
+_DIRECTIVE = re.compile(r"(\w+)(?:[ \t]*=[ \t]*|[ \t]+|$)(.*)")
 
 
 def sshd(root: Path = Path("/")) -> dict[str, Any] | None:
@@ -41,7 +42,7 @@ def _directives(path: Path, root: Path, matched: bool, deeper: int) -> Iterator[
     if not deeper:
         raise Unreadable(f"{path}: more than {_DEEPEST} levels of Include")
     for line in significant(text(path) or ""):
-        directive = _LINE.match(line)
+        directive = _DIRECTIVE.match(line)
         if not directive:
             continue
         name, value = directive[1].lower(), directive[2].strip()
@@ -64,4 +65,4 @@ def _included(patterns: str, root: Path) -> Iterator[Path]:
 def _plain(value: str) -> str:
     """Without the quotes around it, or the comment behind it."""
     quoted = re.match(r'"([^"]*)"', value)
-    return quoted[1] if quoted else re.sub(r"\s+#.*", "", value)
+    return quoted[1] if quoted else _COMMENT.split(value, maxsplit=1)[0].rstrip()

@@ -20,7 +20,7 @@ PATTERNS = ("docker*.service", "containerd*.service", "*.socket")
 # A pattern matches only what systemd has loaded; a name is loaded for the asking.
 ALWAYS = ("docker.service", "docker.socket", "containerd.service")
 
-_ARGV = re.compile(r"argv\[\]=(.*) ; (?:ignore_errors|flags)=")
+_ARGV, _AFTER_ARGV = "argv[]=", (" ; ignore_errors=", " ; flags=")
 _LISTEN = re.compile(r"(.*) \((\w+)\)$")
 _OPTION = re.compile(r" \(ignore_errors=\w+\)$")
 
@@ -138,8 +138,9 @@ def _listens(values: list[str]) -> list[dict[str, str]]:
 
 def _exec_start(values: list[str]) -> list[str] | None:
     """The words of the last command as the unit has them, `$VARIABLES` unexpanded."""
-    match = _ARGV.search(values[-1]) if values else None
-    return redact.words(match.group(1).split()) if match else None
+    _unused, found, rest = values[-1].partition(_ARGV) if values else ("", "", "")
+    end = max(map(rest.rfind, _AFTER_ARGV))
+    return redact.words(rest[:end].split()) if found and end >= 0 else None
 
 
 _FIELDS: tuple[tuple[str, str, Callable[[list[str]], Any]], ...] = (

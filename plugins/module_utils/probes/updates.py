@@ -14,7 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits impor
 
 _SECONDS = 120
 # `Inst libssl3 [3.0.11-1] (3.0.14-1 Debian-Security:12/stable-security [amd64])`
-_APT = re.compile(r"^Inst (\S+) .*\([^)]*security", re.IGNORECASE | re.MULTILINE)
+_APT = re.compile(r"^Inst (\S+) (?:\[[^\]\n]*\] )?\([^)\n]*security", re.IGNORECASE | re.MULTILINE)
 # A package as updateinfo names it: name-[epoch:]version-release.architecture
 _NEVRA = re.compile(
     r"(?<!\S)(\S+)-[^\s-]+-[^\s-]+\.(?:noarch|x86_64|i[36]86|aarch64|ppc64le|s390x|riscv64)(?!\S)"

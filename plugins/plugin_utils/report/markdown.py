@@ -50,7 +50,7 @@ _ENTITIES = str.maketrans(
     | {char: f"\\{char}" for char in "\\`*_[]"}
 )
 # What GitHub makes a link of without any markup.
-_LINK = re.compile(r"(?i)(www)(\.)|([a-z]+)(:)(?=//)")
+_LINK = re.compile(r"(?i)(www)(\.)|([a-z]{1,20})(:)(?=//)")
 
 # What CommonMark takes for more than text at the beginning of a line, of what is not escaped anywhere.
 _BLOCK = re.compile(r"^([0-9]*)([-+=#.)])")

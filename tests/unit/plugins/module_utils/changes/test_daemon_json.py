@@ -75,7 +75,7 @@ def test_case_05_a_byte_order_mark_is_taken_out():
         pytest.param(b'{"debug": true}\n}', ":2:1: something follows after the object", id="trailing"),
         pytest.param(b'{"a": "b\xff"}', ":1:9: a byte that is not UTF-8", id="not UTF-8"),
         pytest.param(b"\xff\xfe{\x00}\x00", ":1:1: a byte that is not UTF-8", id="UTF-16"),
-        pytest.param(b'{"mtu": 1e999}', ": too deep, or a number too large", id="infinite"),
+        pytest.param(b'{"mtu": 1e999}', "1:1: too deep, or a number too large for dockerd", id="infinite"),
         pytest.param(b'{"a": ' + b"[" * 5000, "too deep", id="too deep"),
     ],
 )
