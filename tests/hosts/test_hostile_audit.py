@@ -128,10 +128,10 @@ def test_s13_a_process_that_an_account_names_after_a_container_is_the_accounts(
     assert (found["container"], found["unit"]) == (None, None)
     (web,) = engine_of(result)["containers"]
     assert [(each["name"], each["count"]) for each in web["processes"]] == [("sleep", 1)]
-    # What may be done about it is decided by whose it is.
+    # Decisions about it go by the same.
     told = run_module(account, {"allow": [{"container": "web"}]}, name="listening_services")
-    (decision,) = [each for each in told["decisions"] if each["listener"].endswith("9991")]
-    assert decision["decision"] not in ("allowed", "container", "unattributed"), decision
+    (seen,) = [each for each in told["listeners"] if each["port"] == 9991]
+    assert (seen["container"], seen["owner_known"]) == (None, True), seen
 
 
 def test_s13_a_shim_of_an_account_and_one_with_borrowed_rights_say_nothing(account: Host) -> None:
