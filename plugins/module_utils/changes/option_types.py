@@ -46,7 +46,7 @@ _OBJECTS = {
     "proxies": {"http-proxy": "text", "https-proxy": "text", "no-proxy": "text"},
     "runtime": {"path": "text", "runtimeArgs": "[text]", "runtimeType": "text", "options": "object"},
 }
-_SHORT_LIMIT = re.compile(r"(-?\d+)(?::(-?\d+))?")
+_SHORT_LIMIT = re.compile(r"(-?[0-9]{1,18})(?::(-?[0-9]{1,18}))?")
 
 
 def type_error(key: str, value: Any) -> str | None:
@@ -165,4 +165,4 @@ def _limit(name: str, given: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d+", value) else value
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value) else value

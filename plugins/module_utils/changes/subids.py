@@ -26,7 +26,7 @@ _MADE_BY_US = ("default", DEFAULT_USER)
 _SUB_MIN, _SUB_MAX = 100_000, 600_100_000
 _ID_MIN, _ID_MAX = 1000, 60_000
 _MOST_NAMED, _LONGEST = 5, 80
-_ENTRY = re.compile(r"([^:]+):([0-9]+):([0-9]+)")
+_ENTRY = re.compile(r"([^:]+):([0-9]{1,18}):([0-9]{1,18})")
 
 Accounts = Mapping[str, Any]
 # {"uid": text of /etc/subuid | None, "gid": ...}; None: there is no such file.
@@ -180,7 +180,7 @@ def _refused(user: str | None, problem: str) -> Wanted:
 
 def _number(text: str) -> int | None:
     """As Go's ParseInt reads 32 bits: signs and leading zeros too."""
-    if not re.fullmatch(r"[+-]?[0-9]+", text):
+    if not re.fullmatch(r"[+-]?0{0,99}[0-9]{1,18}", text):
         return None
     number = int(text)
     return number if -(2**31) <= number < 2**31 else None

@@ -107,9 +107,14 @@ def root_group(container: Container, case: Case) -> Outcome:
 def numeric_user(container: Container, case: Case) -> Outcome:
     """A name is looked up in the image's passwd file, where it may turn out to be anyone."""
     user, _unused = configured_user(container)
-    if user.isdigit() and int(user):
+    if _number(user):
         return None
     return Deviation(listed([read(container, "config", "user") or "none"]), None, "Config.User")
+
+
+def _number(user: str) -> int | None:
+    """The user ID; an image may hold any text."""
+    return int(user) if user.isascii() and user.isdigit() and len(user) < len(str(2**32)) + 1 else None
 
 
 # Official images run as system users (70, 101, 999): an ordinary host without remapping has such containers.
@@ -127,8 +132,8 @@ def host_account(container: Container, case: Case) -> Outcome:
     if running is not None:
         uids = {user[1] for user in running}
     else:
-        user = configured_user(container)[0]
-        uids = {int(user)} if user.isdigit() and not shifted(container, case) else set()
+        number = _number(configured_user(container)[0])
+        uids = set() if number is None or shifted(container, case) else {number}
     uids -= {0, case.engine["uid"] if case.rootless else 0}
     if not uids:
         raise NotApplicable("runs as root, or as nobody the host knows")

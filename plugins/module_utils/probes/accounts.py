@@ -119,7 +119,7 @@ def _ranges(path: Path) -> list[Range] | None:
         entry = line.strip()
         if not entry or entry.startswith("#"):
             continue
-        fields = re.fullmatch(r"([^:]+):([0-9]+):([0-9]+)", entry)
+        fields = re.fullmatch(r"([^:]+):([0-9]{1,18}):([0-9]{1,18})", entry)
         if not fields:
             raise Unreadable(f"{path} line {number} is not owner:start:count: {entry[:200]!r}")
         ranges.append({"owner": fields[1], "start": int(fields[2]), "count": int(fields[3])})

@@ -72,8 +72,8 @@ def step(created_by: str) -> Step:
     words: list[str] = []
     if instruction == "RUN":
         arguments = _ARGUMENTS.match(rest)
-        if arguments:
-            begin = _shell(rest, arguments.end())
+        begin = _shell(rest, arguments.end()) if arguments else None
+        if arguments and begin is not None:
             names = _NAME.findall(rest[arguments.end() : begin])
             rest = rest[begin:]
         shell = _SHELL.match(rest)
@@ -85,13 +85,13 @@ def step(created_by: str) -> Step:
     return {"instruction": instruction, "words": words, "names": sorted(set(names))}
 
 
-def _shell(text: str, start: int) -> int:
-    """Where the shell stands that runs the step; without one, what follows is read as a command."""
+def _shell(text: str, start: int) -> int | None:
+    """Where the shell stands that runs the step."""
     for word in _WORD.finditer(text, start):
         path, _unused, name = word.group().rpartition("/")
         if name in _SHELLS and (not path or path.startswith("/")) and text.startswith(" ", word.end()):
             return word.start()
-    return start
+    return None
 
 
 def _commands(script: str) -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ _SWARM_PORTS = (2377, 7946)
 # What dockerd and its clients take where `tcp://` names no port.
 _DEFAULT_PORTS = (2375, 2376)
 _WOULD_START = "not asked: a connection would make systemd start {service}"
+
+_PORT = re.compile("[0-9]{1,5}")
 
 Listener = Mapping[str, Any]
 
@@ -86,7 +89,7 @@ def _declared(engine: Mapping[str, Any]) -> set[int]:
         scheme, _unused, address = str(host).partition("://")
         port = address.partition("/")[0].rpartition(":")[2]
         if scheme == "tcp":
-            ports.update((int(port),) if port.isdigit() else _DEFAULT_PORTS)
+            ports.update((int(port),) if _PORT.fullmatch(port) else _DEFAULT_PORTS)
     return ports
 
 

@@ -4,17 +4,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, attempt
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits import find, run
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.reading import text
 
 _SECONDS = 20
+# Root's rules; hosts with thousands of them exist.
+_NFT_LIMIT = 64 * 1024 * 1024
 
 Tables = dict[str, dict[str, dict[str, Any]]]
 
@@ -53,7 +55,7 @@ def tables(saved: str) -> Tables:
 
 def base_chains(listed: str) -> list[dict[str, Any]]:
     """The chains that the kernel calls by itself, of what `nft -j list ruleset` wrote."""
-    entries = json.loads(listed)["nftables"]
+    entries = foreign_json.loads(listed, "what nft lists", _NFT_LIMIT)["nftables"]
     rules = Counter(_place(entry["rule"], "chain") for entry in entries if "rule" in entry)
     chains = [entry["chain"] for entry in entries if "hook" in entry.get("chain", ())]
     return sorted(

@@ -13,6 +13,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
 # An engine with 1000 containers lists them in 1 to 2 MB; it writes some 100 bytes for each object or list, and 25 for
 # each comma. An object of seven bytes takes 240 in memory.
 SIZE_LIMIT = 8 * 1024 * 1024
+# Both in proportion where another size is allowed.
 _MOST_CONTAINERS = 100_000
 _MOST_COMMAS = 400_000
 # Those who read it go down by recursion.
@@ -35,7 +36,11 @@ def loads(data: bytes | str, where: str, size_limit: int = SIZE_LIMIT) -> Any:
         raw = data.encode("utf-8") if isinstance(data, str) else data
         if len(raw) > size_limit:
             raise NotJson(f"{where} is JSON of more than {size_limit} bytes")
-        if raw.count(b"{") + raw.count(b"[") > _MOST_CONTAINERS or raw.count(b",") > _MOST_COMMAS:
+        part = size_limit / SIZE_LIMIT
+        if (
+            raw.count(b"{") + raw.count(b"[") > part * _MOST_CONTAINERS
+            or raw.count(b",") > part * _MOST_COMMAS
+        ):
             raise NotJson(f"{where} is JSON with more values than are read")
         value = DECODER.decode(data if isinstance(data, str) else raw.decode("utf-8"))
         check_depth(value)

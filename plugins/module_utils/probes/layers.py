@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
@@ -31,7 +32,8 @@ _PACKAGE_FILES = "var/lib/dpkg/status.d"
 _DATABASE_LIMIT = 16 * 1024 * 1024
 # No link is followed: an image may hold one that leads out of it.
 _PLACE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+# Only looked at: an image may hold a device, and opening some has effects (a watchdog starts).
+_FILE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 _NOT_A_DIRECTORY = (errno.ENOTDIR, errno.ELOOP)
 _OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 # fuse-overlayfs marks a removed file so; the kernel's overlay with a device 0:0 of the same name.
@@ -167,14 +169,16 @@ def _packages(place: int, name: str, line: bytes, database: str) -> dict[str, in
     try:
         handle = os.open(name, _FILE, dir_fd=place)
     except OSError as problem:
-        # A device 0:0 cannot be opened.
         return {} if problem.errno == errno.ENOENT else {database: None}
     finally:
         os.close(place)
-    with os.fdopen(handle, "rb") as stream:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return {database: None}
-        data = stream.read(_DATABASE_LIMIT)
+        with Path(f"/proc/self/fd/{handle}").open("rb") as stream:
+            data = stream.read(_DATABASE_LIMIT)
+    finally:
+        os.close(handle)
     return {database: data.count(b"\n" + line) + data.startswith(line)}
 
 

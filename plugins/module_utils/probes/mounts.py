@@ -85,5 +85,5 @@ def _decoded(field: str) -> str:
     """The kernel writes blanks, tabs, newlines and backslashes of a path as three octal digits."""
     if "\\" not in field:
         return field
-    raw = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field.encode())
+    raw = re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field.encode("utf-8", "replace"))
     return raw.decode("utf-8", "replace")

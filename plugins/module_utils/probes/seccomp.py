@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import attempt
 
 _ALLOWING = {"SCMP_ACT_ALLOW", "SCMP_ACT_LOG"}
@@ -30,7 +31,7 @@ def split(options: Sequence[str] | None) -> tuple[list[str], Any]:
 
 def _profile(text: str) -> dict[str, Any]:
     """The digest is that of the profile with sorted keys and no white space, however a file spells it."""
-    profile = json.loads(text)
+    profile = foreign_json.loads(text, "the seccomp profile")
     default = profile["defaultAction"]
     actions = {default, *(rule["action"] for rule in profile.get("syscalls") or ())}
     canonical = json.dumps(profile, sort_keys=True, separators=(",", ":"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import limits, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import pem, redact, x509
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
     Unreadable,
@@ -15,7 +15,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors impor
     is_error,
 )
 
-_OPENSSL_TIME_LIMIT = 5
 _NANOSECONDS = 1_000_000_000
 
 
@@ -47,13 +46,11 @@ def _cluster(api: EngineApi, cluster: Mapping[str, Any]) -> dict[str, Any]:
 
 def _start_of(trust_root: str) -> int:
     """When the root certificate begins to be valid: the CA was made or last rotated then."""
-    # Imported where it is needed, for it takes long and few hosts manage a swarm.
-    import ssl
-
-    ended = limits.run(["openssl", "x509", "-noout", "-startdate"], _OPENSSL_TIME_LIMIT, trust_root.encode())
-    if ended.status != 0:
-        raise Unreadable(f"openssl x509 does not read the root certificate of the swarm: {ended.err.strip()}")
-    return ssl.cert_time_to_seconds(ended.out.strip().partition("=")[2])
+    root = next((block for block in pem.blocks(trust_root) if pem.is_certificate(block)), None)
+    begins = x509.certificate(pem.der(root))["not_before"] if root else None
+    if begins is None:
+        raise Unreadable("the root certificate of the swarm is none, or has no date that can be read")
+    return int(begins)
 
 
 def _nodes(api: EngineApi) -> list[dict[str, Any]]:

@@ -9,7 +9,9 @@ import re
 from typing import Any
 
 # Before Python 3.11 fromisoformat() takes neither "Z" nor nine digits.
-_FORM = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
+_FORM = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def seconds(text: Any) -> int | None:
@@ -18,4 +20,7 @@ def seconds(text: Any) -> int | None:
     if match is None or match.group(1).startswith("0001-"):
         return None
     zone = "+00:00" if match.group(2) == "Z" else match.group(2)
-    return int(datetime.datetime.fromisoformat(match.group(1) + zone).timestamp())
+    try:
+        return int(datetime.datetime.fromisoformat(match.group(1) + zone).timestamp())
+    except (ValueError, OverflowError):
+        return None

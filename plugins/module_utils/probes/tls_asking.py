@@ -65,10 +65,15 @@ def _by_openssl(address: str, port: int, path: str, timeout: float) -> dict[str,
     said = conversing.first_words(["openssl", "s_client", *options], timeout, asking.request(path))
     if "Cipher is " not in said.out:
         raise Unreadable(f"openssl s_client: {said.err[:200]}")
+    return _told(said, path)
+
+
+def _told(said: conversing.Said, path: str) -> dict[str, Any]:
+    """What s_client has printed."""
     handshake = _HANDSHAKE.search(said.out)
     end = handshake.end() if handshake else len(said.out)
     head, answer = said.out[:end], said.out[end:]
-    data = answer[answer.find("HTTP/1.") :].encode() if "HTTP/1." in answer else b""
+    data = answer[answer.find("HTTP/1.") :].encode("utf-8", "replace") if "HTTP/1." in answer else b""
     alert = _ALERT.search(said.err)
     problem = alert.group(1) if alert else None if said.in_time else "timed out"
     reply = asking.reply("https", path, data, problem).answer

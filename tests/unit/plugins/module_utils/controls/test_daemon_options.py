@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import daemon_options
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_options import (
     FLAGS,
     KEYS,
@@ -13,6 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_opt
     refused_keys,
     why_refused,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.daemon_keys import KNOWN
 
 
 @pytest.mark.parametrize(
@@ -110,3 +112,7 @@ def test_the_tables_agree():
         assert option.until is None or option.since <= option.until
         assert option.reload is None or option.reload >= option.since
         assert not option.ordered or option.kind.startswith("[")
+
+
+def test_the_probes_know_the_same_keys() -> None:
+    assert set(daemon_options.KEYS) == KNOWN

@@ -36,6 +36,10 @@ RUN = "/bin/sh -c "
         ("/bin/bash -o pipefail -c apt-get update", "RUN", ["apt-get", "update"], []),
         ("RUN /bin/ash -eo pipefail -c apk update # buildkit", "RUN", ["apk", "update"], []),
         ("bash", "RUN", ["bash"], []),
+        # A word that only ends like a shell's, and none at all.
+        ("|2 A=push B=hunter2 /bin/sh -c make", "RUN", ["make"], ["A", "B"]),
+        ("|1 TOKEN=hunter2 hunter2", "RUN", ["1"], []),
+        ("|1 " + "a/" * 50_000, "RUN", ["1"], []),
     ],
 )
 def test_step(created_by: str, instruction: str, words: list[str], names: list[str]) -> None:

@@ -58,6 +58,10 @@ def test_sound_files(content: bytes, settings: dict[str, Any]) -> None:
         (b'{"labels": ["a\nb"]}', None, "syntax", 1, 15),
         (b'{"labels": ["\\x"]}', None, "syntax", 1, 14),
         (b"[" * 100000, None, "syntax", 1, 1),
+        # Section 3 of the review: it passed the decoder, and ended in a RecursionError.
+        (b'{"a":' * 900 + b"1" + b"}" * 900, None, "syntax", 1, 1),
+        (b'{"mtu": 1e999}', None, "syntax", 1, 1),
+        (b'{"mtu": ' + b"1" * 5000 + b"}", None, "syntax", 1, 1),
         (b'{"mtu": ' + b"1" * 5000 + b"x}", None, "syntax", 1, 1),
         ('{"icc": false}'.encode("utf-16"), None, "syntax", 1, 1),
         (b"[]", None, "not_object", 1, 1),
@@ -83,3 +87,10 @@ def test_no_value_of_the_file_enters_a_message() -> None:
     parsed = parse(b'{"http-proxy": "http://user:s3cret@proxy.example" "x"}')
     assert parsed["settings"] is None
     assert "s3cret" not in json.dumps(parsed)
+
+
+def test_many_duplicate_keys_are_not_all_told() -> None:
+    """S7: each of them was looked for from the beginning of the file."""
+    found = parse(b"{" + b'"a": 1,\n' * 200_000 + b'"b": 1}')
+    assert found["settings"] == {"a": 1, "b": 1}
+    assert [problem["line"] for problem in found["problems"]] == list(range(2, 22))

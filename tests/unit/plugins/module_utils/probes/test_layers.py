@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,21 @@ def test_packages(
     upper: dict[str, str | int], lower: dict[str, str | int], packages: int | None, tmp_path: Path
 ) -> None:
     assert content(lay(tmp_path / "2", upper), lay(tmp_path / "1", lower))["packages"] == packages
+
+
+def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
+    """Section 3: a watchdog that an image holds starts by being opened. Who writes to a pipe waits for that."""
+    pipe = tmp_path / "1/var/lib/dpkg/status"
+    pipe.parent.mkdir(parents=True)
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: os.close(os.open(pipe, os.O_WRONLY)), daemon=True)
+    writer.start()
+    time.sleep(0.2)
+    assert content(str(tmp_path / "1"))["packages"] is None
+    writer.join(0.2)
+    assert writer.is_alive()
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
+    writer.join()
 
 
 @as_root

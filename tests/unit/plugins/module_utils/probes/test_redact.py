@@ -28,6 +28,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes import redac
         ("unix:///run/docker.sock", "unix:///run/docker.sock"),
         ("fd://", "fd://"),
         ("user@host", "user@host"),
+        ("https://a:b://c:hunter2@h", "https://h"),
+        ("x://u:hunter2@a://v:hunter2@b/y@z", "x://a://b/y@z"),
+        ("h?a?token=hunter2 https://h/?a?b=hunter2&c", "h?a?token=(redacted) https://h/?a?b=(redacted)&c"),
         ("", ""),
     ],
 )
@@ -54,6 +57,37 @@ def test_url(given: str, kept: str) -> None:
         ),
         ({"o": "password=hun,,ter2,vers=3"}, {"o": "password=(redacted),vers=3"}),
         ({"o": "pass=hunter2"}, {"o": "pass=(redacted)"}),
+        ({"o": "a=password=hunter2,b"}, {"o": "a=password=(redacted),b"}),
+        # S15: what a client's configuration holds.
+        (
+            {
+                "auths": {"registry.example": {"auth": "hunter2", "email": "hunter2"}, "n": 1},
+                "auth": "hunter2",
+            },
+            {
+                "auths": {"registry.example": {"auth": "(redacted)", "email": "(redacted)"}, "n": 1},
+                "auth": "(redacted)",
+            },
+        ),
+        (
+            {"identitytoken": "hunter2", "registrytoken": ["hunter2"]},
+            {"identitytoken": "(redacted)", "registrytoken": ["(redacted)"]},
+        ),
+        ({"secrets": {"db": {"x": "hunter2"}}}, {"secrets": {"db": {"x": "(redacted)"}}}),
+        ({"http://u:hunter2@h": "x", "password=hunter2": 1}, {"http://h": "x", "password=(redacted)": 1}),
+        # Section 3: without a scheme.
+        (
+            {"insecure-registries": ["u:hunter2@h:5000", "h:5000"]},
+            {"insecure-registries": ["h:5000", "h:5000"]},
+        ),
+        (
+            {"x": "i:1.0@sha256:0123", "y": "r.example:5000/i:1@sha256:0123"},
+            {"x": "i:1.0@sha256:0123", "y": "r.example:5000/i:1@sha256:0123"},
+        ),
+        (
+            {"Authorization": ["plugin"], "authorization-plugins": ["p"]},
+            {"Authorization": ["plugin"], "authorization-plugins": ["p"]},
+        ),
         ({"o": "addr=10.0.0.1,rw,nfsvers=4"}, {"o": "addr=10.0.0.1,rw,nfsvers=4"}),
         (
             {"tlskey": "/etc/docker/key.pem", "tlsverify": True},
@@ -91,6 +125,11 @@ def test_secrets() -> None:
             ["dockerd", "--log-opt", "splunk-token=(redacted)"],
         ),
         (["x", "--password=hunter2"], ["x", "--password=(redacted)"]),
+        (["x", "--insecure-registry=u:hunter2@h", "u:hunter2@h"], ["x", "--insecure-registry=h", "h"]),
+        (
+            ["x", "--client-cert-auth=true", "--auth", "hunter2"],
+            ["x", "--client-cert-auth=true", "--auth", "hunter2"],
+        ),
         (["x", "--password", "hunter2", "y"], ["x", "--password", "(redacted)", "y"]),
         (["x", "--secret", "--flag"], ["x", "--secret", "--flag"]),
         (["x", "--proxy", "http://u:hunter2@h"], ["x", "--proxy", "http://h"]),
@@ -99,6 +138,26 @@ def test_secrets() -> None:
 )
 def test_words(given: list[str], kept: list[str]) -> None:
     assert redact.words(given) == kept
+
+
+def test_long_command_lines_are_cut() -> None:
+    """S7: a process called etcd with one argument of 100,000 letters."""
+    assert redact.words(["etcd", "a" * 100_000, "x"]) == ["etcd", "a" * 4096 + "(cut)", "(cut)"]
+    assert redact.words(["b"] * 100_000)[-2:] == ["b", "(cut)"]
+    assert len(redact.words(["b"] * 100_000)) < 20_000
+
+
+def test_settings_keep_the_values_of_what_dockerd_knows() -> None:
+    """S15: a daemon.json that leads to another file."""
+    assert redact.settings(
+        {"debug": True, "HttpHeaders": {"X": "hunter2"}, "password": 1, "labels": ["a=b"]}
+    ) == {
+        "debug": True,
+        "HttpHeaders": "(redacted)",
+        "password": "(redacted)",
+        "labels": ["a=b"],
+    }
+    assert redact.settings(None) is None
 
 
 def test_environment() -> None:
