@@ -67,6 +67,11 @@ def share(part: float, what: str) -> Iterator[None]:
         _set(former - time.monotonic())
 
 
+def expire() -> None:
+    """No time is left: somebody else has used it."""
+    _Clock.end = time.monotonic()
+
+
 def extend(seconds: float) -> None:
     """Leave at least that long from now on: for the judgement of what was read in time."""
     if _Clock.end < math.inf:

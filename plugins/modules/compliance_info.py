@@ -326,7 +326,6 @@ snapshot:
 """
 
 import datetime
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -419,31 +418,21 @@ def main() -> None:
         module.fail_json(msg="Nothing was read: " + "; ".join(problems) + ".")
 
     try:
-        _audit(module, options, options["date"] or datetime.date.today().isoformat())
+        result = _audit(module, options, options["date"] or datetime.date.today().isoformat())
+        module.exit_json(changed=False, **result)
     except NotASnapshot as problem:
         module.fail_json(msg=f"from_snapshot: {options['from_snapshot']} {problem}")
     except Exception as problem:
-        module.fail_json(msg=f"Nothing was judged: {_place(problem)}. Please report it at {_ISSUES}.")
+        why = str(problem) if isinstance(problem, timed_audit.Failed) else timed_audit.place(problem)
+        module.fail_json(msg=f"Nothing was judged: {why}. Please report it at {_ISSUES}.")
 
 
-def _audit(module: AnsibleModule, options: Mapping[str, Any], today: str) -> None:
-    def report(result: dict[str, Any]) -> None:
-        module.exit_json(changed=False, **result)
-
+def _audit(module: AnsibleModule, options: Mapping[str, Any], today: str) -> dict[str, Any]:
     if not options["from_snapshot"]:
-        timed_audit.run(options, today, report)
-        return
+        return timed_audit.run(options, today)
     snapshot = load(module, options["from_snapshot"])
     with deadline.limited(options["deadline"]):
-        result = timed_audit.judged(snapshot, options, today)
-    report(result)
-
-
-def _place(problem: Exception) -> str:
-    """Where the audit itself failed. What the exception says is left out, as it may repeat what was read."""
-    at = traceback.extract_tb(problem.__traceback__)[-1]
-    where = f"{at.name} ({Path(at.filename).name}, line {at.lineno})"
-    return f"the audit itself failed with {type(problem).__name__} in {where}"
+        return timed_audit.judged(snapshot, options, today)
 
 
 if __name__ == "__main__":

@@ -167,7 +167,12 @@ def _judge(place: Place, case: Case) -> Iterator[Deviation]:
         wanted = "root:root" if place.uids == {0} and place.gids == {0} else _wanted_owner(place, case)
         yield Deviation(f"owner {fact['owner']}:{fact['group']}", f"owner {wanted}", place.path)
     if mode & 0o777 & ~allowed:
-        yield Deviation(f"mode {mode:04o}", f"mode {allowed:04o} or stricter", place.path)
+        foreign = (
+            f", a file of {fact['owner']} that {case.engine['user']} names"
+            if _is_foreign(fact, place)
+            else ""
+        )
+        yield Deviation(f"mode {mode:04o}", f"mode {allowed:04o} or stricter", f"{place.path}{foreign}")
     for entry in read(fact, "acl"):
         if _too_wide(entry, allowed, fact["type"] == "directory"):
             yield Deviation(f"access list entry {entry}", f"no access beyond mode {allowed:04o}", place.path)
@@ -180,9 +185,15 @@ def _judge(place: Place, case: Case) -> Iterator[Deviation]:
 
 
 def wanted(place: Place, case: Case) -> Wanted | None:
-    """What the judge would have nothing to say about, None when nothing is there. Bits are only taken away."""
+    """What the judge would have nothing to say about, None when nothing is there. Bits are only taken away.
+
+    An account decides which paths its engine's files have: only what is its own is to be changed for it, and nothing
+    for an engine that does not run.
+    """
     fact = case.host("files", place.path)
     if fact is None:
+        return None
+    if _is_named_by_account(place) and (_is_foreign(fact, place) or case.engine["state"] == "stopped"):
         return None
     allowed, mode, directory = (
         _octal(case.parameters["mode"]),
@@ -202,6 +213,15 @@ def wanted(place: Place, case: Case) -> Wanted | None:
         # What somebody else made must not run with the rights of its new owner.
         bits &= 0o1777
     return Wanted(uid, gid, bits, acl)
+
+
+def _is_named_by_account(place: Place) -> bool:
+    return place.uids != {0}
+
+
+def _is_foreign(fact: Mapping[str, Any], place: Place) -> bool:
+    """Whether an account names what somebody else owns, root for one."""
+    return _is_named_by_account(place) and fact["uid"] not in place.uids - {0}
 
 
 def weak_parents(place: Place, case: Case) -> list[Mapping[str, Any]]:

@@ -218,8 +218,14 @@ def within_each(seconds: float, function: Callable[..., Any], items: list[Any], 
 
 
 def _answer(writer: int, function: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """The child: write the result and leave without any of the parent's clean-up."""
+    """The child: write the result and leave without any of the parent's clean-up.
+
+    It may be left behind where even SIGKILL does not end it: then nobody waits for the end of what this process writes.
+    """
     try:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in range(3):
+            os.dup2(nothing, standard)
         with os.fdopen(writer, "wb") as stream:
             stream.write(json.dumps(attempt(function, *arguments)).encode())
     finally:

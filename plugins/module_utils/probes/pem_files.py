@@ -39,7 +39,7 @@ def read(places: Iterable[Place]) -> dict[str, Any]:
         parts = dict.fromkeys(found, dict.fromkeys(paths, answer)) if is_error(answer) else answer
         for name, known in found.items():
             for path, held in parts[name].items():
-                if path not in known or is_error(known[path]):
+                if path not in known or (is_error(known[path]) and not is_error(held)):
                     known[path] = held
     return {name: dict(sorted(known.items())) for name, known in found.items()}
 

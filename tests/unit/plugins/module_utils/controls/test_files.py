@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES, wanted
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case
 
 from tests.unit.builders.host import ENGINE, SOCKET, engine, file, rootless_engine, said, snapshot
 from tests.unit.builders.judging import finding
@@ -288,3 +289,24 @@ def test_the_mode_asked_for_is_a_parameter():
     data = snapshot({"files": {"/etc/docker/ca.pem": file("0644")}})
     assert finding(BY_ID["file.tls_ca_certificate"], data, mode="0644")["verdict"] == "pass"
     assert finding(BY_ID["file.tls_ca_certificate"], data, mode="rw")["verdict"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("uid", "state", "demanded"),
+    [(1000, "running", True), (0, "running", False), (1001, "running", False), (1000, "stopped", False)],
+)
+def test_an_account_demands_no_change_of_what_is_not_its_own(uid, state, demanded):
+    """S20: it names any path, also where its engine does not run; that is a finding, and never root's work."""
+    path = "/etc/passwd"
+    owner = {0: "root", 1000: "alice", 1001: "bob"}[uid]
+    named = {"path": "/home/alice/.config/docker/daemon.json", "settings": {"tlskey": path}}
+    one = rootless_engine(config=named, state=state)
+    data = snapshot({"engines": [one], "files": {path: file(mode="0644", uid=uid, gid=0, owner=owner)}})
+    control = BY_ID["file.tls_server_key"]
+    case = Case(data, one, control.parameters)
+    (item,) = control.over(case)
+    assert (wanted(item.value, case) is not None) is demanded
+    found = finding(control, data)
+    assert found["verdict"] == "fail"
+    evidence = [subject["evidence"] for subject in found["subjects"] if "mode" in str(subject["actual"])]
+    assert evidence == [path if uid == 1000 else f"{path}, a file of {owner} that alice names"]

@@ -8,11 +8,13 @@ import errno
 import os
 import socket
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.files import files
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner, Place
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.limits import within
 
 from tests.unit.plugins.module_utils.probes.laying import lay
@@ -191,3 +193,30 @@ def test_a_loop_of_links_is_an_error(tmp_path: Path) -> None:
 
 def test_no_paths() -> None:
     assert files([]) == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="looks with the ids of accounts")
+def test_what_an_account_names_is_looked_at_with_its_ids(tmp_path: Path) -> None:
+    """S15: its links lead to nothing that it may not see, and root's own answer is not replaced."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        lay(Path(folder), {"secret/key.pem": "", "home/open.pem": ""})
+        Path(folder, "secret").chmod(0o700)
+        link, there = Path(folder, "home/key.pem"), Path(folder, "home/open.pem")
+        link.symlink_to("../secret/key.pem")
+        alice, bob = Owner(54321, 54321), Owner(54322, 54322)
+        places = [Place(str(link), alice), Place(str(there), alice), Place(str(there), bob)]
+        seen = files(places)
+        by_root = files([*places, str(link), Place(f"{folder}/secret/key.pem", bob)])
+    assert "Permission denied" in seen[str(link)]["error"]
+    assert seen[str(there)]["mode"] == "0644"
+    assert by_root[str(link)]["target"] == f"{folder}/secret/key.pem"
+    assert "Permission denied" in by_root[f"{folder}/secret/key.pem"]["error"]
+
+
+def test_a_path_that_is_none_costs_itself(tmp_path: Path) -> None:
+    """S9"""
+    path = lay(tmp_path, {"a": ""}) / "a"
+    seen = files([f"{path}\0", str(path)])
+    assert "null byte" in seen[f"{path}\0"]["error"]
+    assert seen[str(path)]["type"] == "file"
