@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.endpoints import endpoints
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import error
 
 from tests.unit.plugins.module_utils.probes.tcp_server import certificate, http, serving
 
@@ -219,3 +220,23 @@ def test_ipv6() -> None:
         wildcard = {"family": 6, "address": "::", "scope": "wildcard", "v6only": True}
         found = asked(engine(), listener(port, **wildcard))
     assert (found["connect"], found["plain"]["status"]) == ("::1", 200)
+
+
+def test_a_question_that_fails_costs_one_end_point() -> None:
+    """S6: by a port that none can have."""
+    with serving(PING) as port:
+        failed, found = endpoints(engine(), [listener(10**30), listener(port)], {}, 5)
+    assert "OverflowError" in failed["plain"]["error"]
+    assert (failed["plain"]["status"], failed["tls"]["status"], failed["tls"]["handshake"]) == (
+        None,
+        None,
+        False,
+    )
+    assert found["plain"]["status"] == 200
+
+
+@pytest.mark.parametrize("port", ["9" * 5000, "\u00b2", "-1", ""])
+def test_ports_that_are_declared_and_none(port: str) -> None:
+    """A daemon.json may be an account's."""
+    known = engine(config={"settings": {"hosts": [f"tcp://0.0.0.0:{port}"]}})
+    assert endpoints(known, [listener(1, error("hidden"))], {}, 5) == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import services as probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
 
 from tests.unit.plugins.module_utils.probes.tcp_server import certificate, http, serving
 
@@ -182,3 +183,22 @@ def test_all_are_asked_at_once() -> None:
         silent = [published(port, 2379) for _unused in range(4)]
         found = probe.services(silent, 0.3)
     assert [each["port"] for each in found] == [port] * 4
+
+
+def test_a_question_that_fails_costs_one_service() -> None:
+    """S6: an exception that nobody thought of; here by a port that none can have."""
+    with serving(ETCD) as port:
+        found = probe.services([published(10**30, 9200), published(port, 2379)], 5)
+    assert [(each["kind"], is_error(each["answers"])) for each in found] == [
+        ("elasticsearch", True),
+        ("etcd", False),
+    ]
+    assert "OverflowError" in found[0]["answers"]["error"]
+
+
+def test_the_length_of_an_answer_does_not_cost_the_others() -> None:
+    """S6: `int()` of 5000 digits."""
+    digits = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n"
+    with serving(digits) as hostile, serving(ETCD) as port:
+        found = probe.services([published(hostile, 9090), published(port, 2379)], 1)
+    assert [each["kind"] for each in found] == ["etcd"]
