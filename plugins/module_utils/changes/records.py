@@ -90,7 +90,11 @@ def _fields(data: Any, types: Mapping[str, type]) -> dict[str, Any]:
 
 def _account(data: list[Any]) -> Account:
     if len(data) == 3 and isinstance(data[0], str):
-        ids = [each for each in data[1:] if each is None or (type(each) is int and each >= 0)]
+        ids = [
+            each
+            for each in data[1:]
+            if each is None or (isinstance(each, int) and not isinstance(each, bool) and each >= 0)
+        ]
         if len(ids) == 2 and (ids[0] is None) == (ids[1] is None):
             return Account(data[0], ids[0], ids[1])
     raise Malformed(f"{str(data)[:80]!r} is not an account with its ids")

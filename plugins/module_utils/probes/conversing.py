@@ -47,7 +47,8 @@ def first_words(argv: Sequence[str], seconds: float, stdin: bytes) -> Said:
         bufsize=0,
     ) as process:
         try:
-            assert process.stdin and process.stdout and process.stderr
+            if not (process.stdin and process.stdout and process.stderr):
+                raise Unreadable(f"{argv[0]} has no pipes")
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.write(stdin)
             process.stdin.close()

@@ -45,7 +45,7 @@ def _parsed(path: str, applied: str | None) -> dict[str, Any]:
         return {"settings": {}, "problems": [], "in_force": in_force}
     parsed = daemon_json.parse(content)
     return {
-        "settings": redact.options(parsed["settings"]),
+        "settings": redact.settings(parsed["settings"]),
         "problems": parsed["problems"],
         "in_force": in_force,
     }

@@ -161,8 +161,9 @@ def _audited(entry: Part, which: str) -> tuple[Part, list[Part], list[Part]]:
     """The row, the findings and the waivers of a result, in which nothing is left that the schema does not allow."""
     name, place = entry["host"], (None, which)
     result = _mapping(bounded(entry.get(which), which), place)
-    if type(result.get("schema")) is not int or result["schema"] != SCHEMA:
-        raise Malformed(f"it has schema {result.get('schema')!r:.40}, this report reads schema {SCHEMA}")
+    schema = result.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema != SCHEMA:
+        raise Malformed(f"it has schema {schema!r:.40}, this report reads schema {SCHEMA}")
     findings = [
         _finding(name, one, (part, number)) for part, number, one in _entries(result, "findings", place)
     ]
