@@ -90,11 +90,11 @@ def _fields(data: Any, types: Mapping[str, type]) -> dict[str, Any]:
 
 def _account(data: list[Any]) -> Account:
     if len(data) == 3 and isinstance(data[0], str):
-        ids = [
-            each
-            for each in data[1:]
-            if each is None or (isinstance(each, int) and not isinstance(each, bool) and each >= 0)
-        ]
-        if len(ids) == 2 and (ids[0] is None) == (ids[1] is None):
-            return Account(data[0], ids[0], ids[1])
+        name, uid, gid = data
+        if (_is_id(uid) and _is_id(gid)) or (uid is None and gid is None):
+            return Account(name, uid, gid)
     raise Malformed(f"{str(data)[:80]!r} is not an account with its ids")
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
