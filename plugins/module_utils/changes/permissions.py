@@ -206,11 +206,6 @@ def _change(place: Place, case: Case, asked: Wanted) -> Change | str | None:
     if asked == Wanted(fact["uid"], fact["gid"], mode, True):
         return None
     account = _account(case)
-    if not account.is_root and fact["uid"] != account.uid:
-        return (
-            f"{place.path} belongs to {_owner(fact)}, though the engine of {account.name} names it: only files of"
-            f" {account.name} are changed for that engine."
-        )
     if not account.is_root and (asked.uid, asked.gid) != (fact["uid"], fact["gid"]):
         return (
             f"{place.path} belongs to {_owner(fact)} and lies where {case.engine['user']} may put anything:"
