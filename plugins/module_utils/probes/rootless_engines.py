@@ -42,7 +42,7 @@ _SHARED_UNITS = (
     "/lib/systemd/user",
 )
 # For all homes together, and for the files of one engine; some may lie on a file server that is gone.
-_SECONDS = 10
+_SECONDS = 3
 _SECONDS_TO_CONNECT = 1
 _HOMELESS = ("", "/", "/nonexistent", "/dev/null")
 
@@ -78,12 +78,14 @@ def find(
         running[user["uid"]] = _listener(user, processes, units)
     set_up = [user["uid"] for user in idle if user["home"] not in _HOMELESS]
     running.update((uid, Running()) for uid in _with_units(by_uid, set_up) if uid not in running)
+    # Whatever keeps an audit waiting in one home, the engines that are known stay known.
+    others = [unread(error(deadline.reason()))] if deadline.passed() else []
     found = [_contained(by_uid[uid], engine, processes) for uid, engine in running.items()]
-    return sorted(found, key=lambda engine: str(engine["name"]))
+    return sorted([*found, *others], key=lambda engine: str(engine["name"]))
 
 
 def unread(mark: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands for all engines of accounts where nobody knows which there are."""
+    """What stands for the engines of accounts where nobody knows which more there are."""
     return {
         **dict.fromkeys(("user_unit", "argv", "binary", "config", "flags", "endpoints"), mark),
         **dict.fromkeys(("unit", "rootlesskit", "started", "pid")),
@@ -141,8 +143,11 @@ def _listener(user: Mapping[str, Any], processes: Mapping[int, Process], units: 
     """
     owner, usual = identity.Owner(user["uid"], user["gid"]), str(_socket(user["uid"]))
     manager = units.get(f"user@{owner.uid}.service", {}).get("main_pid")
+    path = attempt(identity.within, owner, _SECONDS_TO_CONNECT, os.path.realpath, usual)
+    if is_error(path):
+        # Who keeps the audit from looking is not taken for one that does not run.
+        return Running(listens=True)
     try:
-        path = identity.within(owner, _SECONDS_TO_CONNECT, os.path.realpath, usual)
         inodes = holders.unix_listeners().get(path, ())
         held = {pid for pids in holders.holders(inodes, processes).values() for pid in pids}
         if manager and held == {manager}:
@@ -164,8 +169,6 @@ def _with_units(users: Mapping[int, Mapping[str, Any]], uids: Iterable[int]) -> 
     """Those with a unit in their home; not where homes do not answer."""
     homes = [(uid, users[uid]["gid"], users[uid]["home"]) for uid in uids]
     answers = limits.within_each(_SECONDS, _look_for_units, homes)
-    if deadline.passed():
-        raise Unreadable(deadline.reason())
     return sorted({uid for _unused, seen in answers if not is_error(seen) for uid in seen})
 
 
