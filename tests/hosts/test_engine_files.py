@@ -190,19 +190,24 @@ def test_links_are_followed_only_where_root_alone_can_turn_them(careless: Host) 
     careless.run("rm /srv/real.key")
 
 
-def test_a_failure_undoes_all_and_says_why(careless: Host) -> None:
+def test_a_file_that_cannot_be_changed_costs_itself_alone(careless: Host) -> None:
     if careless.run(f"chattr +i {SERVICE_DROP_IN}", check=False).rc != 0:
         pytest.skip("the host cannot make files immutable")
     found = look(careless)
     try:
-        failed = engine_files(careless)
+        done = engine_files(careless)
+        again = engine_files(careless)
     finally:
         careless.run(f"chattr -i {SERVICE_DROP_IN}")
-    assert failed["failed"]
-    assert SERVICE_DROP_IN in failed["msg"]
+    refused = [f"{SERVICE_DROP_IN}: Operation not permitted; it keeps its owner and mode"]
+    assert done["changed"]
+    assert SERVICE_DROP_IN not in shown(done, "after")
+    assert [each["message"] for each in done["refused"]] == refused
+    assert [each["message"] for each in again["refused"]] == refused
+    assert (again["changed"], again["transaction"]) == (False, None)
+    assert careless.run(f"ls {STATE}/transactions").stdout.split() == [done["transaction"]]
+    assert engine_files(careless, state="rolled_back")["changed"]
     assert look(careless) == found
-    states = f"grep -h '\"state\"' {STATE}/transactions/*/manifest.json"
-    assert careless.run(states).stdout.strip(" ,\n") == '"state": "rolled_back"'
     assert engine_files(careless)["changed"]
     assert failing(careless) == {}
 

@@ -60,7 +60,7 @@ class Job(NamedTuple):
 class Done(NamedTuple):
     """A change that was committed."""
 
-    transaction: str
+    transaction: str | None
     notices: list[str]
 
 

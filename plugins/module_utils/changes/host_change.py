@@ -41,8 +41,10 @@ def carried_out(
     journal: Callable[[float], list[str]] = lambda began: [],
     undo: Callable[[Transaction], list[str]] = undone,
     look: str = "",
-) -> tuple[str, Work]:
+) -> tuple[str | None, Work]:
     """Do the work; returns the id of the transaction and what the work returns. `about` is for its manifest.
+
+    Where the work journals nothing no transaction is kept (None): it would push out one that can be undone.
 
     The caller holds the lock. A lost connection changes nothing; a signal to end undoes. Raises Failed, after `undo`
     has undone what was done, with what `journal` tells since then (epoch); `look` says where to look first should that
@@ -53,6 +55,9 @@ def carried_out(
         transaction = Transaction.begin(store, dict(about))
         try:
             done = work(transaction)
+            if not transaction.entries:
+                store.discard(transaction.folder)
+                return None, done
             transaction.commit()
         except Exception as problem:
             with interruptions.held_off():

@@ -146,7 +146,9 @@ def roll_back(store: Store, dry: bool) -> Told:
     return told
 
 
-def _done(store: Store, planned: Sequence[listener_plan.Change], timeout: float) -> tuple[str, list[str]]:
+def _done(
+    store: Store, planned: Sequence[listener_plan.Change], timeout: float
+) -> tuple[str | None, list[str]]:
     def work(transaction: Transaction) -> list[str]:
         notices = []
         for change in planned:

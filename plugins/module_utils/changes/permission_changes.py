@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -45,13 +46,19 @@ def give(
             "after": list(wanted),
             "acl": file_changes.encoded(lists),
         }
-        transaction.journal(Entry(PERMISSIONS, path, account, data))
-        with acting_as(account.owner):
-            for name in () if keep_acl else lists:
-                os.removexattr(_by_handle(handle), name)
-            _give(handle, *wanted)
-    except OSError as problem:
-        raise Unwritable(f"{path}: {problem.strerror}; it keeps its owner and mode") from problem
+        entry = Entry(PERMISSIONS, path, account, data)
+        transaction.journal(entry)
+        try:
+            with acting_as(account.owner):
+                for name in () if keep_acl else lists:
+                    os.removexattr(_by_handle(handle), name)
+                _give(handle, *wanted)
+        except OSError as problem:
+            # The access lists may be gone already. What does not come back stays in the journal.
+            with contextlib.suppress(OSError):
+                undo(entry, transaction)
+                transaction.withdraw(entry)
+            raise Unwritable(f"{path}: {problem.strerror}; it keeps its owner and mode") from problem
     finally:
         os.close(handle)
 

@@ -46,7 +46,7 @@ Plan = rootless_plan.Plan
 class SetUp(NamedTuple):
     """An engine that was set up and proved."""
 
-    transaction: str
+    transaction: str | None
     engine: dict[str, Any]
     notices: list[str]
 
@@ -79,7 +79,7 @@ def set_up(
 
 def take_away(
     store: Store, account: Account, planned: Plan, system: str | None, within: Limits
-) -> tuple[str, list[str]]:
+) -> tuple[str | None, list[str]]:
     """Do what the plan of rootless_plan.absent() tells; `system` is the unit that is to run again, if it is to.
 
     Returns the transaction and what it leaves as it is, a sentence each. Raises Failed, after undoing what was done.
@@ -183,7 +183,7 @@ def remove_data(account: Account, path: str) -> None:
         raise Unreadable(f"{path} could not be removed: {done.err.strip()[-300:]}")
 
 
-def _as_transaction(store: Store, user: str, work: Callable[[Transaction], Any]) -> tuple[str, Any]:
+def _as_transaction(store: Store, user: str, work: Callable[[Transaction], Any]) -> tuple[str | None, Any]:
     about = {"engine": f"rootless:{user}", "setup": True}
     return host_change.carried_out(store, about, work, lambda began: _journal(user, began))
 

@@ -82,6 +82,11 @@ class Transaction:
         self._replace(entry, replace(entry, data={**entry.data, **data}, undone=False))
         self._save()
 
+    def withdraw(self, entry: Entry) -> None:
+        """Forget the entry: what it announced did not come about, and nothing of it is left."""
+        self.entries = [each for each in self.entries if each is not entry]
+        self._save()
+
     def keep(self, content: bytes) -> str:
         """Keep a before-image; returns the name of its file."""
         name = f"image-{len(self.entries):03d}"
