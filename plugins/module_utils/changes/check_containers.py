@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.problems im
     Found,
     Problem,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json, reading
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
 
@@ -49,8 +48,8 @@ def _no_profile(path: Path) -> str | None:
     if content is None:
         return "does not exist, and dockerd does not start without it"
     try:
-        profile = json.loads(content)
-    except (ValueError, RecursionError):
+        profile = foreign_json.loads(content, str(path))
+    except foreign_json.NotJson:
         profile = None
     if isinstance(profile, dict):
         return None

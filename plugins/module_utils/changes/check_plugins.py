@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.problems import (
@@ -14,7 +13,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.problems im
     Problem,
     strings,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json, reading
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
 
 SOCKET_DIRECTORY = "/run/docker/plugins"
@@ -62,8 +61,8 @@ def _plugins_on_disk(case: Case) -> Iterator[str]:
     data_root = case.context.data_root or case.value("data-root", DEFAULT_DATA_ROOT)
     for file in sorted(case.context.place(data_root).glob("plugins/*/config.json")):
         try:
-            plugin = json.loads(reading.content(file) or b"{}").get("plugin", {})
+            plugin = foreign_json.loads(reading.content(file) or b"{}", str(file)).get("plugin", {})
             if plugin.get("Enabled"):
-                yield plugin["Name"]
-        except (Unreadable, ValueError, AttributeError, KeyError):
+                yield str(plugin["Name"])
+        except (Unreadable, AttributeError, KeyError):
             continue

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_ho
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_trials import Person, acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
     accounts,
+    foreign_json,
     host,
     limits,
     lsm,
@@ -208,6 +208,6 @@ def _data_root(home: str | None, person: Person, seconds: float) -> str:
 
 def _configured_root(home: str) -> str:
     path = Path(home, ".config/docker/daemon.json")
-    known = attempt(json.loads, attempt(reading.text, path) or "{}")
+    known = attempt(foreign_json.loads, attempt(reading.content, path) or b"{}", str(path))
     told = known.get("data-root") if isinstance(known, dict) else None
     return os.path.realpath(told if isinstance(told, str) and told else f"{home}/.local/share/docker")

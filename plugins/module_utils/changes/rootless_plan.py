@@ -25,7 +25,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless_fi
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.target import Target
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import Transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json, reading
 
 # Where the account is to come.
 _UNKNOWN = "UID"
@@ -246,8 +246,9 @@ def _client(facts: Facts, account: Account, options: Mapping[str, Any]) -> Itera
 def _same_json(held: str | None, wanted: str) -> bool:
     """Whether the client's own spelling means the same end point."""
     try:
-        return held is not None and json.loads(held)["Endpoints"] == json.loads(wanted)["Endpoints"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        known = None if held is None else foreign_json.loads(held, rootless_files.CONTEXT_FILE)
+        return isinstance(known, dict) and known["Endpoints"] == json.loads(wanted)["Endpoints"]
+    except (foreign_json.NotJson, KeyError):
         return False
 
 

@@ -76,7 +76,7 @@ def _harmless(content: bytes, ids_to_come: bool) -> bytes:
     """
     try:
         settings = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content
     value = settings.get("userns-remap") if isinstance(settings, dict) else None
     if value != "default" and not (value and ids_to_come):
