@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files
 
+from tests.hosts import full_backlog
 from tests.hosts.auditing import run_module
 from tests.hosts.configuring import apply, changed, config
 from tests.hosts.host import Host
@@ -61,30 +62,6 @@ while time.monotonic() < end:
     with open(path + ".file", "w") as stream:
         stream.write(content)
     os.replace(path + ".file", path)
-"""
-# Listens to a socket and takes no connection, so that there is no room in its backlog.
-FULL = """
-import os, socket, sys, time
-path, seconds = sys.argv[1], float(sys.argv[2])
-if os.path.lexists(path):
-    os.rename(path, path + ".aside")
-server = socket.socket(socket.AF_UNIX)
-server.bind(path)
-server.listen(0)
-clients = []
-while True:
-    client = socket.socket(socket.AF_UNIX)
-    client.setblocking(False)
-    clients.append(client)
-    try:
-        client.connect(path)
-    except BlockingIOError:
-        break
-print("full", flush=True)
-time.sleep(seconds)
-os.unlink(path)
-if os.path.lexists(path + ".aside"):
-    os.rename(path + ".aside", path)
 """
 
 
@@ -243,7 +220,7 @@ def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, rea
 @pytest.mark.parametrize("socket", ["bus", "docker.sock"])
 def test_s11_a_full_backlog_holds_nobody_up(worker: Host, socket: str) -> None:
     host = worker
-    started(host, FULL, f"/run/user/1000/{socket}", "60")
+    started(host, full_backlog.PROGRAM, f"/run/user/1000/{socket}", "60")
     for _try in range(50):
         if "full" in host.run("cat /tmp/attack.log").stdout:
             break

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosts import states
+from tests.hosts import full_backlog, states
 from tests.hosts.auditing import audit, engine_of, finding, run_module, verdict
 from tests.hosts.host import Host
 
@@ -34,26 +34,6 @@ mkdir "$group"
 sh -c 'echo $$ > "$0/cgroup.procs"; exec "$1" -m http.server --bind 127.0.0.1 --directory /usr/share "$2"' \\
     "$group" "$3" "$2" >/dev/null 2>&1 &
 until ss --listening --tcp --numeric | grep -q ":$2 "; do sleep 0.1; done
-"""
-# Listens, and lets nobody in: its backlog is full.
-FULL = """
-import os, socket, sys, time
-path = sys.argv[1]
-if os.path.lexists(path):
-    os.unlink(path)
-server = socket.socket(socket.AF_UNIX)
-server.bind(path)
-server.listen(0)
-held = []
-try:
-    while True:
-        client = socket.socket(socket.AF_UNIX)
-        client.setblocking(False)
-        client.connect(path)
-        held.append(client)
-except BlockingIOError:
-    print("full", flush=True)
-time.sleep(600)
 """
 
 
@@ -210,9 +190,9 @@ def test_s14_the_system_engine_is_not_taken_for_the_accounts(account: Host) -> N
 
 
 def test_s11_a_full_backlog_is_not_waited_for(account: Host) -> None:
-    account.put("/tmp/full.py", FULL)
+    account.put("/tmp/full.py", full_backlog.PROGRAM)
     account.run(
-        f"for name in docker.sock bus; do python3 /tmp/full.py /run/user/1000/$name > {HOME}/$name & done;"
+        f"for name in docker.sock bus; do python3 /tmp/full.py /run/user/1000/$name 600 > {HOME}/$name & done;"
         f" until grep -q full {HOME}/docker.sock && grep -q full {HOME}/bus; do sleep 0.1; done",
         user="worker",
     )
