@@ -7,38 +7,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils import deadline
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    audit,
-    clients,
-    daemons,
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, error, is_error, then
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     endpoints,
     engine,
     engines,
+    nested,
+    rootless,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import (
+    auditd,
+    clients,
+    daemons,
     files,
     firewall,
     host,
     hosts_access,
-    listeners,
-    nested_engines,
     packages,
     paths,
     pem_files,
     processes,
-    rootless_engines,
-    services,
     sshd,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import listeners, services
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.container_listeners import (
     container_listeners,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
-    attempt,
-    error,
-    is_error,
-    then,
 )
 
 SCHEMA = 1
@@ -63,7 +59,7 @@ _OF_HOST = (
 )
 # What root alone decides about, and nothing else is needed for.
 _ALONE = (
-    ("audit", audit.audit),
+    ("audit", auditd.audit),
     ("firewall", firewall.firewall),
     ("hosts_access", hosts_access.hosts_access),
     ("sshd", sshd.sshd),
@@ -105,7 +101,7 @@ def take(
     with deadline.share(_SHARE, "the networks of containers"):
         container_listeners(known)
     with deadline.share(_SHARE, "the engines in containers"):
-        attempt(nested_engines.nested_engines, known, walked, timeout)
+        attempt(nested.nested_engines, known, walked, timeout)
     with deadline.share(_SHARE, "the homes of accounts"):
         snapshot["clients"] = attempt(clients.clients, snapshot["accounts"])
     with deadline.share(2 * _SHARE, "the listening services"):
@@ -132,8 +128,8 @@ def whole(snapshot: dict[str, Any]) -> dict[str, Any]:
 
 def _rootless(walked: Processes, accounts: Mapping[str, Any], known_units: Any) -> list[dict[str, Any]]:
     with deadline.share(_SHARE, "the engines of accounts"):
-        found = attempt(rootless_engines.find, walked, accounts, known_units)
-    return [rootless_engines.unread(found)] if is_error(found) else list(found)
+        found = attempt(rootless.find, walked, accounts, known_units)
+    return [rootless.unread(found)] if is_error(found) else list(found)
 
 
 def _listeners(walked: Processes, known_units: Any, known: Sequence[Mapping[str, Any]]) -> Any:

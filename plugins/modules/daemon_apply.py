@@ -189,8 +189,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import carry_out, engine_module
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
 
 
 def carried_out(module: EngineModule) -> dict[str, Any]:
@@ -199,13 +200,13 @@ def carried_out(module: EngineModule) -> dict[str, Any]:
     undone = [each for each in module.resolved if not each.trouble]
     told: dict[str, Any] = {}
     if options["state"] == "rolled_back":
-        told = carry_out.roll_back_last(
+        told = operations.roll_back_last(
             module.store, options["user"], module.limits, module.consents, options["transaction"], dry
         )
     elif options["state"] == "resolved":
         module.refuse_unresolved()
     elif not dry:
-        told = carry_out.apply_staged(module.store, options["user"], module.limits, module.consents)
+        told = operations.apply_staged(module.store, options["user"], module.limits, module.consents)
     actions = [f"undo {each.transaction}, which a run that died has left open" for each in undone]
     return {
         **told,

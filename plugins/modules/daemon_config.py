@@ -247,30 +247,27 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    daemon_json,
-    engine_module,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
+from ansible_collections.bulwark.docker.plugins.module_utils.base import redact
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import daemon_json
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import apply as applying
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations, staging
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
 
 
 def configured(module: EngineModule) -> dict[str, Any]:
     """What the module returns; the stage is saved unless in check mode."""
     options = module.options
     names = ("config", "state", "list_merge", "baseline", "defaults", "unwanted")
-    wish = configure.Wish(**{name: options[name] for name in names})
-    found = configure.ground(module.store, options["user"], options["timeout"], options["force"])
-    planned = configure.wanted(found, wish)
+    wish = staging.Wish(**{name: options[name] for name in names})
+    found = staging.ground(module.store, options["user"], options["timeout"], options["force"])
+    planned = staging.wanted(found, wish)
     content = daemon_json.render(found.staged, planned.settings)
-    reasons, deferred = configure.pending(found, options["allow_container_stop"])
-    differs = configure.differs(found, wish, planned)
+    reasons, deferred = staging.pending(found, options["allow_container_stop"])
+    differs = staging.differs(found, wish, planned)
     if differs or reasons:
-        configure.check_with_dockerd(found, content)
-        configure.put(found, content)
+        staging.check_with_dockerd(found, content)
+        staging.put(found, content)
     for reason in reasons:
         found.stage.restart_for(reason)
     work = applying.job(found.target, found.stage)
@@ -286,9 +283,9 @@ def configured(module: EngineModule) -> dict[str, Any]:
     }
     if not differs and not reasons:
         return told
-    told.update(carry_out.tell(work))
-    told["refused"] = [*deferred, *configure.deferrals(work.plan.deferred, found.target)]
-    told["diff"] = configure.diff(found, planned.settings)
+    told.update(operations.tell(work))
+    told["refused"] = [*deferred, *staging.deferrals(work.plan.deferred, found.target)]
+    told["diff"] = staging.diff(found, planned.settings)
     return module.staged(found, told, applying.refusals(work, options["allow_container_stop"]))
 
 

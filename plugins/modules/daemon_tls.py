@@ -287,21 +287,21 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    engine_module,
-    listening,
-    tls,
-    unit_diff,
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import plan
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.material import Material
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.transport import NONE, Wish
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import (
+    api_endpoints,
+    operations,
+    staging,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import (
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import apply as applying
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import (
     DiscreetModule,
     EngineModule,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.tls_material import Material
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transport import NONE, Wish
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import diff
 
 
 def secured(module: EngineModule) -> dict[str, Any]:
@@ -310,7 +310,7 @@ def secured(module: EngineModule) -> dict[str, Any]:
     addresses = [] if options["transport"] == NONE else options["addresses"]
     wish = Wish(options["transport"], addresses, options["port"])
     material = Material(options["ca"], options["certificate"], options["key"])
-    decision = tls.decide(
+    decision = plan.decide(
         module.store,
         wish,
         material,
@@ -326,10 +326,10 @@ def secured(module: EngineModule) -> dict[str, Any]:
     }
     if not decision.changes:
         return told
-    refused = tls.refusals(
+    refused = plan.refusals(
         decision, wish, options["allow_close"], options["play_endpoint"], options["allow_lockout"]
     )
-    proof = listening.proof(
+    proof = api_endpoints.proof(
         addresses,
         wish.port,
         material.ca,
@@ -339,9 +339,9 @@ def secured(module: EngineModule) -> dict[str, Any]:
     )
     found = decision.ground
     if not refused:
-        tls.stage(decision, proof)
-        told.update(carry_out.tell(applying.job(found.target, found.stage)))
-        told["diff"] = [*configure.diff(found, decision.settings), *unit_diff.diff(found.stage.steps)]
+        plan.stage(decision, proof)
+        told.update(operations.tell(applying.job(found.target, found.stage)))
+        told["diff"] = [*staging.diff(found, decision.settings), *diff.diff(found.stage.steps)]
     return module.staged(found, told, refused)
 
 

@@ -269,15 +269,15 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import listening_services
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services import backend
 
 
 def main() -> None:
     rules = {"type": "list", "elements": "dict", "default": []}
     module = AnsibleModule(
         argument_spec={
-            "action": {"type": "str", "choices": list(listening_services.ACTIONS), "default": "report"},
+            "action": {"type": "str", "choices": list(backend.ACTIONS), "default": "report"},
             "deny": rules,
             "allow": rules,
             "deny_known": {"type": "bool", "default": True},
@@ -288,9 +288,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module, listening_services.SUBJECT).run(
-        listening_services.carried_out, alone=listening_services.changes(module.params)
-    )
+    EngineModule(module, backend.SUBJECT).run(backend.carried_out, alone=backend.changes(module.params))
 
 
 if __name__ == "__main__":

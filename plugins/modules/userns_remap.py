@@ -251,37 +251,34 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    engine_module,
-    remap,
-    remapping,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import apply as applying
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations, staging
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_remap import plan
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_remap import preflight as remap
 
 
 def remapped(module: EngineModule) -> dict[str, Any]:
     """What the module returns; the stage is saved unless in check mode."""
     options = module.options
     if options["state"] == "present":
-        switch = remapping.switch_on(module.store, options["remap_user"], options["timeout"])
+        switch = plan.switch_on(module.store, options["remap_user"], options["timeout"])
     else:
-        switch = remapping.switch_off(module.store, options["timeout"])
+        switch = plan.switch_off(module.store, options["timeout"])
     found, preflight = switch.ground, switch.preflight
     told: dict[str, Any] = {"preflight": preflight._asdict(), "notices": switch.notices}
     pending = not switch.in_force and found.target.answers
     if not switch.changes and not pending:
         return told
-    remapping.stage(switch, options["allow_data_switch"], options["stop_containers"])
+    plan.stage(switch, options["allow_data_switch"], options["stop_containers"])
     work = applying.job(found.target, found.stage)
-    told.update(carry_out.tell(work))
+    told.update(operations.tell(work))
     refused = remap.refusals(
         preflight, found.target.live_restore, options["allow_data_switch"], options["stop_containers"]
     )
     told["costs"] = remap.costs(preflight)
-    told["diff"] = configure.diff(found, switch.settings)
+    told["diff"] = staging.diff(found, switch.settings)
     if not refused:
         told["notices"] = [*switch.notices, *remap.notices(preflight)]
     return module.staged(found, told, refused)

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import engine
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import compliance
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import EngineApi
 
 from tests.fuzz import mutations
 from tests.unit.plugins.module_utils.probes.engine_server import (
@@ -92,12 +92,12 @@ def test_answers_of_another_shape() -> None:
 def test_what_was_understood_is_judged_by_all_controls() -> None:
     """A control that meets what it does not know says so itself; the others do not suffer."""
     snapshot = json.loads(_SNAPSHOT.read_text(encoding="utf-8"))
-    sound = audit.audit(snapshot, _OPTIONS, "2026-01-01")
+    sound = compliance.audit(snapshot, _OPTIONS, "2026-01-01")
     for seed in mutations.seeds(60):
         host = {**snapshot, "engines": [dict(each) for each in snapshot["engines"]]}
         host["engines"][0].update(_asked(_mutated(seed), seed))
         with _within(_SECONDS, seed):
-            judged = audit.audit(host, _OPTIONS, "2026-01-01")
+            judged = compliance.audit(host, _OPTIONS, "2026-01-01")
         json.dumps(judged, allow_nan=False)
         assert {each["control"] for each in judged["findings"]} == {
             each["control"] for each in sound["findings"]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit as judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit as judge
 
 from tests.hosts import states
 from tests.hosts.auditing import audit, engine_of, finding, subjects, verdict

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless import files
 
 from tests.hosts import full_backlog
 from tests.hosts.auditing import run_module
@@ -40,7 +40,7 @@ __all__ = ["rootless_host"]
 pytestmark = pytest.mark.images("trixie")
 
 RECORD = "/var/lib/bulwark/rootless/worker.json"
-META = f"{HOME}/{rootless_files.CONTEXT_FILE}"
+META = f"{HOME}/{files.CONTEXT_FILE}"
 # It starts the engine as the real one does, and tells who ran it.
 PROGRAM = f"""#!/bin/sh
 echo "$(id -u) $*" >> {HOME}/ran
@@ -156,11 +156,11 @@ def test_s2_a_record_of_before_is_read_with_the_rights_of_the_account(worker: Ho
     as_worker(host, "mkdir -p /var/tmp/w; ln -s /etc/cron.d/pwn /var/tmp/w/meta.json")
     former = [
         {"step": "linger", "key": "worker", "value": False},
-        {"step": "home_file", "key": f"~worker/{rootless_files.UNIT_FILE}", "content": None, "mode": 420},
+        {"step": "home_file", "key": f"~worker/{files.UNIT_FILE}", "content": None, "mode": 420},
         {"step": "enabled", "key": "worker/docker.service", "value": False},
         {"step": "running", "key": "worker/docker.service", "value": False},
         {"step": "file", "key": "/var/tmp/w/meta.json", "content": "* * * * * root true\n"},
-        {"step": "file", "key": rootless_files.SYSCTL_FILE, "content": None},
+        {"step": "file", "key": files.SYSCTL_FILE, "content": None},
         {"step": "context", "key": "worker", "value": None},
     ]
     host.put(RECORD, json.dumps({"schema": 1, "user": "worker", "steps": former}), mode=0o600)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import remap
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_remap import preflight
 
 from tests.hosts import states
 from tests.hosts.auditing import audit, engine_of, finding, run_module, verdict
@@ -283,7 +283,7 @@ def test_e62_image_store_of_containerd(remap_host: Host) -> None:
     engine = engine_of(audit(remap_host, controls=["daemon.userns_remap"]))
     engine["config"]["settings"]["features"]["containerd-snapshotter"] = True
     engine["version"]["Version"] = "29.0.0"
-    told = remap.preflight(engine, 100000, None, lambda path: 0o755)
+    told = preflight.preflight(engine, 100000, None, lambda path: 0o755)
     (sentence,) = told.refused
     assert f"containerd-snapshotter is switched on by features in {DAEMON_JSON}" in sentence
 

@@ -8,36 +8,30 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    daemon_json as edited,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+from ansible_collections.bulwark.docker.plugins.module_utils.base import foreign_json, redact, timestamps
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import daemon_json as edited
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
     option_types,
-    subids,
-    tls_proof,
     unit_syntax,
     validate,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    asking,
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import handshakes
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import subids
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import dockerd_flags
+from ansible_collections.bulwark.docker.plugins.module_utils.pki import pem, x509
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     build_history,
     daemon_json,
-    dockerd_flags,
-    firewall,
-    foreign_json,
-    mounts,
-    pem,
-    redact,
     seccomp,
-    sshd,
-    stores,
-    timestamps,
-    tls_asking,
-    units,
-    x509,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.conversing import Said
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import firewall, mounts, sshd, units
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import (
+    http_client,
+    stores,
+    tls_handshake,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.conversation import Said
 
 from tests.unit.plugins.module_utils.probes.making import ALTERNATIVE, DNS, IP, URI, made
 
@@ -100,7 +94,7 @@ def _certificates(text: str) -> Any:
 
 
 def _answer(data: bytes) -> Any:
-    found = asking.reply("http", "/", data, None), asking._complete(bytearray(data))
+    found = http_client.reply("http", "/", data, None), http_client._complete(bytearray(data))
     return found[0].answer
 
 
@@ -152,7 +146,7 @@ PARSERS: dict[str, Parser] = {
     "raw answers": Parser(
         _raw, struct.pack("<iiii", 60, 5, 1, 2013) + b"\x01ok\0\0\0\0\0\0\0\xf0\x3f" + b"+PONG\r\n"
     ),
-    "s_client": Parser(lambda text: tls_asking._told(Said(text, text, True), "/"), _S_CLIENT),
+    "s_client": Parser(lambda text: tls_handshake._told(Said(text, text, True), "/"), _S_CLIENT),
     "iptables-save": Parser(
         firewall.tables,
         "*filter\n:INPUT DROP [0:0]\n:X - [0:0]\n-A INPUT -j X\nCOMMIT\n",
@@ -190,6 +184,6 @@ PARSERS: dict[str, Parser] = {
         "64m",
     ),
     "CA names": Parser(
-        lambda text: [tls_proof._name(each) for each in tls_proof._SUBJECT.findall(text)], "subject=O = x\n"
+        lambda text: [handshakes._name(each) for each in handshakes._SUBJECT.findall(text)], "subject=O = x\n"
     ),
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import Malformed, bounded, where
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import differences, read_change
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.shape import MOST, check, kind_of

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import SEVERITIES
 
 _ROOTLESS = "rootless:"

@@ -13,8 +13,8 @@ import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 
 Data = dict[str, Any]

@@ -8,26 +8,28 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils import deadline, snapshot
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    clients,
-    daemons,
+from ansible_collections.bulwark.docker.plugins.module_utils import snapshot
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     engine,
     engines,
+    nested,
+    rootless,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import (
+    clients,
+    daemons,
     files,
     host,
-    listeners,
-    nested_engines,
     packages,
     paths,
     pem_files,
     processes,
-    rootless_engines,
-    services,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import listeners, services
 
 OPTIONS: dict[str, Any] = {
     "profile": "strict",
@@ -39,12 +41,12 @@ BROKEN = {
     (processes, "walk"): {"engines", "listeners", "services", "engine_processes", "deleted_files"},
     (units, "units"): {"units"},
     (engines, "of_system"): {"engines"},
-    (rootless_engines, "find"): set(),
+    (rootless, "find"): set(),
     (engine, "_ask"): set(),
     (listeners, "listeners"): {"listeners", "services"},
     (daemons, "engine_processes"): {"engine_processes", "deleted_files"},
     (daemons, "deleted_files"): {"deleted_files"},
-    (nested_engines, "nested_engines"): set(),
+    (nested, "nested_engines"): set(),
     (clients, "clients"): {"clients"},
     (services, "services"): {"services"},
     (files, "files"): {"files"},

@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    atomic,
-    carry_out,
-    file_changes,
-    kinds,
-    rollback,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Entry
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations, rollback
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import files, kinds
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.journal import (
     OPEN,
     ROLLED_BACK,
     Transaction,
@@ -29,7 +24,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     prune,
     unfinished,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Entry
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import (
+    StateError,
+    Store,
+)
 
 ME = Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
 LIMITS = Limits(1, 0)
@@ -47,7 +46,7 @@ def open_one(store: Store, tmp_path: Path, subject: str) -> tuple[Transaction, P
     path = tmp_path / subject.replace(":", "-")
     path.write_text("as it was")
     transaction = Transaction.begin(store, {"engine": subject})
-    file_changes.write(transaction, ME, str(path), b"changed", atomic.fresh(ME.owner))
+    files.write(transaction, ME, str(path), b"changed", atomic_files.fresh(ME.owner))
     return transaction, path
 
 
@@ -107,7 +106,7 @@ def test_f4_an_entry_of_an_unknown_kind_stops_the_undo(store: Store, tmp_path: P
     transaction, path = open_one(store, tmp_path, "system")
     transaction.journal(Entry("hologram", "x", ME))
     with pytest.raises(
-        atomic.Unwritable, match=r"does not know \(hologram\): undo it with the version that made it"
+        atomic_files.Unwritable, match=r"does not know \(hologram\): undo it with the version that made it"
     ):
         kinds.undo(transaction)
     assert path.read_text() == "changed"
@@ -127,7 +126,7 @@ def test_s10_one_that_cannot_be_undone_blocks_no_other(
     def fail(entry: Entry, transaction: Transaction) -> list[str]:
         if transaction.id == second.id:
             raise RecursionError("maximum recursion depth exceeded")
-        return file_changes.undo_file(entry, transaction)
+        return files.undo_file(entry, transaction)
 
     with monkeypatch.context() as patched:
         patched.setitem(kinds.KINDS, "file", row._replace(undo=fail))
@@ -145,6 +144,6 @@ def test_s10_one_that_cannot_be_undone_blocks_no_other(
 
 def test_check_mode_tells_and_undoes_nothing(store: Store, tmp_path: Path) -> None:
     transaction, path = open_one(store, tmp_path, "system")
-    assert carry_out.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
+    assert operations.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
     assert path.read_text() == "changed"
     assert [each.id for each in unfinished(store)[0]] == [transaction.id]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner
 
 # Who listens here.
 SELF = Owner(os.geteuid(), os.getegid())
