@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     FAIL,
     MANUAL,
@@ -22,7 +23,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Deviation,
     Item,
     NotApplicable,
-    Unread,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import is_off
 

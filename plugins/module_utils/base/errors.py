@@ -60,3 +60,25 @@ def _name(read: Callable[..., Any]) -> str:
 def then(read: Callable[..., Any], needed: Any, *arguments: Any) -> Any:
     """What `read(needed, *arguments)` returns, as `attempt` gives it; the mark that `needed` is, when it is one."""
     return needed if is_error(needed) else attempt(read, needed, *arguments)
+
+
+class Unread(Exception):
+    """What somebody needs of a snapshot could not be read; the text says why."""
+
+
+def read(data: Any, *path: Any) -> Any:
+    """The value at `path` in snapshot data. Unread when it, or something above it, could not be read."""
+    for depth, step in enumerate(path):
+        _refuse_error(data)
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
+            where = ".".join(str(name) for name in path[: depth + 1])
+            raise Unread(f"the snapshot has no {where}") from None
+    _refuse_error(data)
+    return data
+
+
+def _refuse_error(data: Any) -> None:
+    if is_error(data):
+        raise Unread(str(data["error"]))

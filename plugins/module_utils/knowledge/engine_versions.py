@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 
 # The tables as of this day. Sources: moby's project/BRANCHES-AND-TAGS.md (state of its commit of 2026-05-13,
 # seen 2026-08-23); for older lines, which it only calls unmaintained, the pages of the endoflife.date project

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 # NONE: has no authentication, or one that is worth nothing; OPTIONAL: off until somebody sets it up.
 NONE, OPTIONAL, OWN = "none", "optional", "own"
@@ -98,11 +98,3 @@ def known_service(
         if not names and port in service.ports and protocol in ("tcp", "udp"):
             return service
     return None
-
-
-def names_of(listener: Mapping[str, Any]) -> list[str]:
-    """Unit, package and process names of a LISTENER; empty when its owners could not be read."""
-    owners = listener["owners"] if isinstance(listener["owners"], list) else []
-    # systemd holds the sockets of all socket units.
-    processes = [owner["name"] for owner in owners if owner["pid"] != 1]
-    return [name for name in (listener["unit"], listener["package"], *processes) if name]

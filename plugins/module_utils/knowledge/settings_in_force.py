@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_options import FLAGS
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
 

@@ -15,8 +15,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.com
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import dockerd_flags
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 SOCKET_UNIT, DROP_IN, NONE = "socket_unit", "drop_in", "none"
 UNIT = "docker-tcp.socket"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 
 _OWN_NETWORKS = ("bridge", "host", "none", "docker_gwbridge")
 # kind: (key of /system/df up to API 1.51, key since 1.52, where an item has its size)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_config import settings
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import transport
@@ -32,7 +32,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.targ
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps.install import INSTALL
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import Store
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import (
     daemon_options,
     settings_in_force,

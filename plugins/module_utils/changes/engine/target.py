@@ -18,8 +18,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner, Place, acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT, Account
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.systemd import Service
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import numbers
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine, engines
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import EngineApi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe

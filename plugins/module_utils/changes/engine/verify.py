@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import ExplainedError
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import ExplainedError, Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Place
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import (
@@ -17,7 +17,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.targ
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.systemd import Service
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import settings_in_force
 
 # Policies by which the engine itself starts a container again; on-failure does so only after a failure.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from ansible_collections.bulwark.docker.plugins.module_utils.base import limits, reading
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import (
     ExplainedError,
+    Unread,
     Unreadable,
     attempt,
     is_error,
@@ -33,7 +34,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Case,
     Control,
     NotApplicable,
-    Unread,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.host.files import (
     FILES,

@@ -39,7 +39,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     StateError,
     Store,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import shown
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import shown
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine, engines
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import packages, processes, units

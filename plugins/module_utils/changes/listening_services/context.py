@@ -28,9 +28,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
     Restrict,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.rules import Rules
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import is_exposed
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import known_services
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_services import names_of
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import is_exposed, names_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.container_listeners import known
 
 _KNOWN = (*known_services.KNOWN_SERVICES, *known_services.SWITCHED_OFF)

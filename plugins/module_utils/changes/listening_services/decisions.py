@@ -34,10 +34,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
     refusal,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.rules import Rules
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
-    is_exposed,
-    shown,
-)
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import is_exposed, shown
 
 REPORT = "report"
 

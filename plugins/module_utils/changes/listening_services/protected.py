@@ -14,13 +14,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
     template_of,
     units_of,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import (
     ENGINE_PROGRAMS,
     NETWORK_MANAGERS,
     SSH,
     matches,
+    names_of,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_services import names_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import daemons
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes as proc
 

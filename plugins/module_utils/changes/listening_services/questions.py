@@ -20,8 +20,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
     RESOLVED,
     RESOLVED_PORTS,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import families, shown
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import known_services
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import families, shown
 
 REVIEW_LASTS = timedelta(days=365)
 _AUTHENTICATION = {

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.hidden_data import (
     USAGE,
     amounts,
@@ -21,7 +22,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.hidd
     name_of,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import NEEDED, few
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     security_options,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.capabilities import (
     bounding_set,
 )
@@ -18,7 +19,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     NotApplicable,
     Remedy,
     on_engine,
-    read,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,

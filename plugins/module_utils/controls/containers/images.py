@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.contents import secret_names
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
@@ -15,9 +16,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Deviation,
     Item,
     Remedy,
-    Unread,
     on_host,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (

@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     NotApplicable,
     Remedy,
-    read,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,

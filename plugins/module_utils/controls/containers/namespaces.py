@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
     Deviation,
     NotApplicable,
     Remedy,
-    read,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,

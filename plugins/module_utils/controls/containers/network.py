@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     NotApplicable,
     Remedy,
-    read,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,
@@ -24,7 +24,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.c
     option,
     users,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import WILDCARDS
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import WILDCARDS
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     HOST_BINDING,
     configured_value,

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
     Deviation,
     Item,
     Remedy,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (

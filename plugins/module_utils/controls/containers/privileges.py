@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     UNKNOWN,
     Case,
@@ -14,9 +15,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
     on_engine,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (

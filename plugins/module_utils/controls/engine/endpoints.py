@@ -8,21 +8,20 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     Item,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
     scope,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import WILDCARDS
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import WILDCARDS
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     configured_value,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 Endpoint = Mapping[str, Any]
 VERIFIED, TLS_ALONE, ANYONE, PLAIN = "tlsverify", "tls without tlsverify", "tlsverify false", "no TLS"

@@ -15,7 +15,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     on_engine,
     scope,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled, unit
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 Engine = Mapping[str, Any]
 control = scope("daemon", per_engine=True, over=on_engine)

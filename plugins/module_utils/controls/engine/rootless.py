@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
@@ -15,14 +16,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     NotApplicable,
     Remedy,
     on_engine,
-    read,
     scope,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     configured,
     security_options,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 Engine = Mapping[str, Any]
 # Where distributions put programs; what lies elsewhere no package manager updates.

@@ -7,14 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.setting_rules import Rule, build
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     NotApplicable,
     Remedy,
-    read,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import WILDCARDS
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import WILDCARDS
 
 
 def _not(wanted: Any) -> Callable[[Any, Mapping[str, Any]], Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.contents import secret_names
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import named
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
@@ -17,9 +18,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
     on_engine,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.packet_filter import (

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import (
     BY_ROLE,
     PLAIN,
@@ -25,8 +26,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import held

@@ -8,15 +8,14 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     FAIL,
     MANUAL,
     Case,
     Deviation,
     Remedy,
-    Unread,
     on_engine,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import (

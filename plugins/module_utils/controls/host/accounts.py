@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     Item,
     NotApplicable,
     Remedy,
-    Unread,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.userns import ranges
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
@@ -16,8 +17,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit

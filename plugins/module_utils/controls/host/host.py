@@ -10,15 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
     NotApplicable,
     Remedy,
-    Unread,
     on_engine,
     on_host,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import data_root

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
@@ -15,7 +16,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Remedy,
     on_engine,
     on_host,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import (
@@ -32,11 +32,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.p
     native_chains,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
-    WILDCARDS,
     Service,
+    services,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import (
+    WILDCARDS,
     families,
     is_exposed,
-    services,
 )
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     MANUAL,
     Case,
     Deviation,
     NotApplicable,
     Remedy,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.network.unauthenticated import judges
@@ -25,11 +25,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.p
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
     Service,
-    families,
     is_documented,
     require_owner,
     services,
-    shown,
     undeclared,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
@@ -38,6 +36,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_ser
     OPTIONAL,
     known_service,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import families, shown
 
 control = scope("listeners", per_engine=False, over=services)
 all_control = scope("listeners", per_engine=False, over=lambda case: services(case, lambda socket: True))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
@@ -14,8 +15,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.packet_filter import (
@@ -25,7 +24,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.p
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
     Service,
-    families,
     require_owner,
     services,
 )
@@ -33,6 +31,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_ser
     MANAGEMENT,
     known_service,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import families
 
 EndPoint = Mapping[str, Any]
 _READ_ONLY_PORT = 10255

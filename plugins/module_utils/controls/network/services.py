@@ -7,27 +7,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
     Deviation,
     Remedy,
-    Unread,
     on_host,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.services import (
     Service,
     is_ssh,
-    matches,
     require_owner,
     services,
-    shown,
     undeclared,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled, unit
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import known_services
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import matches, shown
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 control = scope("listeners", per_engine=False, over=services)
 host_control = scope("listeners", per_engine=False, over=on_host)

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Optional
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
     Deviation,
     Item,
-    Unread,
-    read,
     scope,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (

@@ -8,17 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
-    Case,
-    NotApplicable,
-    Unread,
-    read,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, NotApplicable
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     OPTIONS,
     configured_value,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 _PROGRAM_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin")
 # With userns-remap the engine works in a directory named after the mapping, below the configured one.

@@ -8,7 +8,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case
 
 ACCEPT, DROP = "accept", "drop"
 _VERDICTS = {"ACCEPT": ACCEPT, "DROP": DROP, "REJECT": DROP}

@@ -4,33 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, Item, Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, Item
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_services import names_of
-
-Listener = Mapping[str, Any]
-
-# The addresses by which a socket or a published port is open on all interfaces.
-WILDCARDS = ("", "*", "0.0.0.0", "::")
-ENGINE_PROGRAMS = (
-    "dockerd",
-    "docker-proxy",
-    "containerd",
-    "rootlesskit",
-    "slirp4netns",
-    "pasta*",
-    "podman",
-    "conmon",
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import (
+    ENGINE_PROGRAMS,
+    NETWORK_MANAGERS,
+    SSH,
+    Listener,
+    is_exposed,
+    matches,
+    names_of,
+    shown,
 )
-SSH = ("sshd", "sshd-*", "sshd.service", "ssh.service", "ssh.socket", "sshd.socket", "dropbear*")
+
 # Each has a control of its own.
 _JUDGED_APART = ("rpcbind*", "avahi-daemon*", "systemd-*")
 _DHCP_CLIENT_PORTS = (68, 546)
-NETWORK_MANAGERS = ("systemd-networkd*", "NetworkManager*", "dhcpcd*", "dhclient*")
 _ALLOW_KEYS = ("unit", "package", "protocol", "port", "address")
 
 
@@ -51,24 +45,6 @@ class Service(NamedTuple):
     def shown(self) -> str:
         """`tcp 0.0.0.0:111, tcp [::]:111`."""
         return ", ".join(shown(socket) for socket in self.sockets)
-
-
-def shown(socket: Listener) -> str:
-    """`tcp [::]:22`; a raw socket's port is the number of its IP protocol."""
-    address = f"[{socket['address']}]" if ":" in socket["address"] else socket["address"]
-    return f"{socket['protocol']} {address}:{socket['port']}"
-
-
-def families(socket: Listener) -> tuple[int, ...]:
-    """The IP versions by which a socket is reached: `[::]` takes IPv4 as well unless told otherwise."""
-    if socket["family"] == 6 and socket["address"] == "::" and not socket["v6only"]:
-        return (4, 6)
-    return (socket["family"],)
-
-
-def is_exposed(socket: Listener) -> bool:
-    """Whether something else than the host itself can reach it."""
-    return bool(socket["scope"] != "loopback")
 
 
 def services(case: Case, wanted: Callable[[Listener], bool] = is_exposed) -> list[Item]:
@@ -94,11 +70,6 @@ def require_owner(service: Service) -> None:
     if not service.names:
         for socket in service.sockets:
             read(socket, "owners")
-
-
-def matches(names: Iterable[str], patterns: Sequence[str]) -> bool:
-    """Whether one of the names fits one of the shell patterns."""
-    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def is_ssh(service: Service) -> bool:

@@ -14,8 +14,3 @@ def unit(case: Case, name: str | None) -> Mapping[str, Any]:
     """What systemd says of the unit; empty for one that it does not know."""
     found: Mapping[str, Any] = case.host("units").get(name) or {}
     return found
-
-
-def is_enabled(found: Mapping[str, Any]) -> bool:
-    """Whether the unit starts at boot by itself; static and indirect ones start with others."""
-    return found.get("enabled") in ("enabled", "enabled-runtime")

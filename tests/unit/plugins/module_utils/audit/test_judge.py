@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.audit.judge import findings_of, score_of
 from ansible_collections.bulwark.docker.plugins.module_utils.audit.waivers import waive
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
@@ -16,8 +17,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     NotApplicable,
     Remedy,
-    Unread,
-    read,
     scope,
 )
 

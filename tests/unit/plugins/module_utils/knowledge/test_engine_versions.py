@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import (
     FLAWS,
     SUPPORTED_UNTIL,

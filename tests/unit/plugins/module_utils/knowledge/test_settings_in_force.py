@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     OPTIONS,
     configured,

@@ -9,6 +9,7 @@ import time
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.audit.judge import findings_of, score_of
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers import (
     capabilities,
     confinement,
@@ -27,7 +28,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     UNKNOWN,
     Case,
     Control,
-    Unread,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects import containers
 

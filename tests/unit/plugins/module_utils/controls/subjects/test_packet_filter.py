@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.packet_filter import (
     ACCEPT,
     DROP,

@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, Unread
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import is_enabled, unit
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 DOCKER = {"enabled": "enabled", "active": "active"}
 
