@@ -99,6 +99,7 @@ def test_r5_mutual_tls_that_is_wholly_in_daemon_json(daemon_host: Host) -> None:
         "tls.key_pair",
         "tls.server_names",
         "tls.server_purpose",
+        "tls.strong_keys",
         "file.tls_server_key",
     ):
         assert (control, verdict(result, control)) == (control, "pass")

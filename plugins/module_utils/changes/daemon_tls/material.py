@@ -3,31 +3,31 @@
 """CA, certificate and key for the engine's TLS, judged before an engine gets them.
 
 dockerd starts with a certificate that every client refuses, and does not start with one that does not match its
-key: both are found here, while the old state still runs. The audit (controls/engine/tls.py) judges alike.
+key: both are found here, while the old state still runs. The rules are knowledge/certificates.py's.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.ca_stores import PUBLIC_STORES
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.certificates import (
+    ANY,
+    OTHER,
+    Certificate,
+    covers,
+    purpose,
+    weakness,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.pki import certificates
 
 # As the audit has them. Whoever signs for the public, or fills the store of this system, would be root here.
 MOST_CAS = 10
 _DAY = 86400
-# The fewest bits by kind of key. dockerd 26.1 does not start with Ed448 and RSA-PSS, and with P-224 no handshake ends
-# well.
-_LEAST_BITS = {"EC": 256, "Ed25519": 256, "RSA": 2048}
-_BROKEN_DIGESTS = ("md2", "md4", "md5", "sha1")
-_SERVES = ("anyExtendedKeyUsage", "serverAuth")
 _ISSUE = "issue it first, or correct the path"
-
-Certificate = Mapping[str, Any]
 
 
 class Material(NamedTuple):
@@ -172,7 +172,7 @@ def _certificate(seen: Seen, names: Collection[str], now: float) -> Iterator[str
             f"the certificate in {path} is for {', '.join(leaf['san'])}, and clients that use {', '.join(missing)} "
             "refuse the engine: issue it with these subject alternative names too"
         )
-    if leaf["eku"] is not None and not set(_SERVES) & set(leaf["eku"]):
+    if purpose(leaf["eku"]) == OTHER:
         yield (
             f"the certificate in {path} is made for {', '.join(leaf['eku'])} and not for servers, and clients "
             "refuse the engine: issue it with the extended key usage serverAuth"
@@ -204,43 +204,12 @@ def _signature(seen: Seen, now: float) -> Iterator[str]:
 
 
 def _weak(path: str, certificate: Certificate) -> Iterator[str]:
-    kind, bits = certificate["key_type"], certificate["key_bits"]
-    subject = f"the certificate of {certificate['subject']} in {path}"
-    cure = "issue it anew with an EC key (P-256) or an RSA key of 3072 bits, signed with SHA-256"
-    if kind not in _LEAST_BITS:
-        yield f"{subject} has a key of the kind {kind}, which dockerd and its clients do not take: {cure}"
-    elif bits is not None and bits < _LEAST_BITS[kind]:
-        yield f"{subject} has a {kind} key of {bits} bits, too weak for dockerd or its clients: {cure}"
-    # Nobody checks what a root has signed itself with.
-    if not certificate["self_signed"] and _broken(certificate["signature_algorithm"]):
-        algorithm = certificate["signature_algorithm"]
-        yield f"{subject} is signed with {algorithm}, which can be forged and which clients refuse: {cure}"
-
-
-def _broken(algorithm: str) -> bool:
-    """`sha1WithRSAEncryption`, `ecdsa-with-SHA1`, `RSA-SHA1`."""
-    return any(digest in algorithm.lower() for digest in _BROKEN_DIGESTS)
-
-
-def covers(san: Sequence[str], name: str) -> bool:
-    """Whether one of the subject alternative names (`DNS:a.example`, `IP:192.0.2.1`) stands for name or address.
-
-    As clients in Go compare: addresses with IP entries only, `*` for exactly the leftmost label.
-    """
-    entries = [tuple(each.partition(":")[::2]) for each in san]
-    address = _address(name)
-    if address:
-        return any(kind == "IP" and _address(value) == address for kind, value in entries)
-    wanted = name.rstrip(".").lower()
-    forms = {wanted, "*." + wanted.partition(".")[2]} if "." in wanted else {wanted}
-    return any(kind == "DNS" and value.rstrip(".").lower() in forms for kind, value in entries)
-
-
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(name.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
+    found = weakness(certificate)
+    if found:
+        yield (
+            f"the certificate of {certificate['subject']} in {path} {found}: issue it anew with an EC key (P-256) or "
+            "an RSA key of 3072 bits, signed with SHA-256"
+        )
 
 
 def _outdated(certificate: Certificate, now: float) -> str:
@@ -269,10 +238,11 @@ def _ends(seen: Seen, now: float, days: int) -> Iterator[str]:
 
 def _purpose(seen: Seen) -> Iterator[str]:
     leaf = _leaf(seen)
-    if leaf and leaf["eku"] is None:
+    if leaf and purpose(leaf["eku"]) == ANY:
+        usage = "no extended key usage" if leaf["eku"] is None else "anyExtendedKeyUsage"
         yield (
-            f"the certificate in {seen.material.certificate} has no extended key usage, so that it serves as a "
-            "client's too, and the engine's key is a key to its API: issue it with serverAuth"
+            f"the certificate in {seen.material.certificate} has {usage}, so that it serves as a client's too, and "
+            "the engine's key is a key to its API: issue it with serverAuth"
         )
 
 

@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, error, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import (
     BY_ROLE,
     PLAIN,
@@ -30,12 +30,19 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import held
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.ca_stores import PUBLIC_STORES
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.certificates import (
+    ANY,
+    SERVER,
+    Certificate,
+    covers,
+    purpose,
+    weakness,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     configured_value,
 )
 
-Certificate = Mapping[str, Any]
 _DAY = 86400
 
 
@@ -74,6 +81,19 @@ def ca_files(case: Case) -> Iterator[Item]:
     path = _path(case, "tlscacert")
     if path:
         yield Item("certificate", path, path, _certificates(case, path))
+
+
+def authority_and_server(case: Case) -> Iterator[Item]:
+    """Each certificate in the CA file, and those that the listeners serve."""
+    path = _path(case, "tlscacert")
+    try:
+        for certificate in _certificates(case, path) if path else ():
+            name = f"{path}: {certificate['subject']}"
+            yield Item("certificate", name, name, certificate)
+    except Unread as problem:
+        # What the listeners serve is judged all the same.
+        yield Item("certificate", str(path), str(path), error(str(problem)))
+    yield from server_certificates(case)
 
 
 def _path(case: Case, option: str) -> str | None:
@@ -212,6 +232,9 @@ def key_pair(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
             )
     if not certificates or not key:
         return
+    if key["encrypted"]:
+        yield Deviation("encrypted", "a key without a passphrase: dockerd cannot ask for it", paths["tlskey"])
+        return
     if certificates[0]["public_key"] != key["public_key"]:
         yield Deviation("another key's certificate", "a certificate of tlskey", paths["tlscert"])
     authority = _path(case, "tlscacert")
@@ -236,15 +259,11 @@ def key_pair(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation]:
 def server_names(certificate: Certificate, case: Case) -> Deviation | None:
     """Go clients refuse a certificate that has its name in CN only; clients that then skip the check talk
     to anyone. Which names clients use is known to you alone: give them as names."""
-    san = [entry.partition(":")[2].lower() for entry in read(certificate, "san") or ()]
+    san = read(certificate, "san") or ()
     if not san:
         return Deviation(f"CN only: {certificate['subject']}", "subject alternative names")
-    missing = [name for name in case.parameters["names"] if not _covered(name.lower(), san)]
-    return Deviation(certificate["san"], missing, "names that clients use") if missing else None
-
-
-def _covered(name: str, san: Sequence[str]) -> bool:
-    return name in san or ("." in name and "*." + name.partition(".")[2] in san)
+    missing = [name for name in case.parameters["names"] if not covers(san, name)]
+    return Deviation(san, missing, "names that clients use") if missing else None
 
 
 @control(
@@ -259,9 +278,29 @@ def server_purpose(certificate: Certificate, case: Case) -> Deviation | None:
     """With clientAuth alone clients refuse it; without any usage it serves as a client's certificate too,
     which makes the server's key a key to the API."""
     usages = read(certificate, "eku")
-    if usages is not None and "serverAuth" in usages:
+    found = purpose(usages)
+    if found == SERVER:
         return None
-    return Deviation(usages or "any purpose", "serverAuth")
+    return Deviation("any purpose" if found == ANY else usages, "serverAuth")
+
+
+@control(
+    "tls.strong_keys",
+    "Keys and signatures of the engine's certificates are strong",
+    "high",
+    Remedy(
+        "restart",
+        "Reissue it with an EC key (P-256) or an RSA key of 3072 bits, signed with SHA-256.",
+        *BY_ROLE,
+    ),
+    over=authority_and_server,
+)
+def strong_keys(certificate: Certificate, case: Case) -> Deviation | None:
+    """A weak key of the CA or of the server can be computed from its certificate, and a signature by SHA-1
+    or MD5 can be moved to a forged one. Go refuses most of them, so that a client either fails or is not the
+    docker command."""
+    found = weakness(read(certificate))
+    return Deviation(found, "an EC key (P-256) or RSA of 3072 bits, SHA-256") if found else None
 
 
 def _dated(case: Case) -> Iterator[Item]:

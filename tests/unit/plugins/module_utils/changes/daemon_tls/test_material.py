@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import material
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.material import (
-    Material,
-    covers,
-)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.material import Material
 
 from tests.unit.plugins.module_utils.probes.laying import lay
 
@@ -248,25 +245,3 @@ def test_74_the_key_of_the_ca_beside_the_certificates(see, pki) -> None:
     finally:
         beside.unlink()
     assert notice.startswith("rootCA-key.pem holds the private key of the CA in ca.cert")
-
-
-@pytest.mark.parametrize(
-    ("san", "name", "covered"),
-    [
-        ("DNS:a.example", "A.Example.", True),
-        ("DNS:*.example", "a.example", True),
-        ("DNS:*.example", "b.a.example", False),
-        ("DNS:*.example", "example", False),
-        ("DNS:a.*.example", "a.b.example", False),
-        ("DNS:localhost", "localhost", True),
-        ("DNS:*", "localhost", False),
-        ("IP:192.0.2.1", "192.0.2.1", True),
-        ("DNS:192.0.2.1", "192.0.2.1", False),
-        ("IP:fe80::1", "fe80:0::1%eth0", True),
-        ("IP:2001:db8::1", "[2001:db8:0:0::1]", True),
-        ("IP:192.0.2.10", "192.0.2.1", False),
-        ("email:a.example", "a.example", False),
-    ],
-)
-def test_names_are_compared_as_clients_do(san, name, covered) -> None:
-    assert covers([san], name) is covered

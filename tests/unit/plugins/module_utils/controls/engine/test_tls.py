@@ -125,6 +125,7 @@ def test_the_key_of_the_ca_is_elsewhere(keys, verdict, text):
     [
         ({}, "pass", ""),
         ({"keys": {KEY: {"public_key": "dd" * 32, "encrypted": False}}}, "fail", "another key's certificate"),
+        ({"keys": {KEY: {"public_key": None, "encrypted": True}}}, "fail", "encrypted"),
         ({"files": {KEY: None}}, "fail", KEY),
         ({"files": {CERT: None}}, "fail", CERT),
         ({"files": {CERT: {"error": "no permission"}}}, "unknown", "no permission"),
@@ -174,6 +175,8 @@ def test_server_certificates_have_names(host, verdict, text):
     [
         (["docker.example", "192.0.2.10"], "pass"),
         (["Docker.Example"], "pass"),
+        (["docker.example."], "pass"),
+        (["[192.0.2.10]"], "pass"),
         (["dock1.example"], "fail"),
         (["192.0.2.11"], "fail"),
     ],
@@ -195,6 +198,7 @@ def test_a_wildcard_covers_one_level():
         (["clientAuth", "serverAuth"], "pass", ""),
         (["clientAuth"], "fail", "clientAuth"),
         (None, "fail", "any purpose"),
+        (["anyExtendedKeyUsage"], "fail", "any purpose"),
     ],
 )
 def test_server_certificates_are_for_servers(usages, verdict, text):
@@ -258,6 +262,35 @@ def test_a_stopped_engine_is_judged_by_its_files():
     judged(
         tls.server_names, snapshot(stopped_engine(), certificates={CERT: [certificate(san=[])]}), "fail", CERT
     )
+
+
+WEAK = {"key_type": "RSA", "key_bits": 1024}
+
+
+@pytest.mark.parametrize(
+    ("host", "verdict", "text"),
+    [
+        (snapshot(), "pass", ""),
+        (snapshot(engine(endpoints=[serving(**WEAK)])), "fail", "RSA key of 1024 bits"),
+        (snapshot(engine(endpoints=[serving(key_type="Ed448", key_bits=456)])), "fail", "kind Ed448"),
+        (
+            snapshot(engine(endpoints=[serving(signature_algorithm="ecdsa-with-SHA1")])),
+            "fail",
+            "signed with ecdsa-with-SHA1",
+        ),
+        (snapshot(certificates={CA: [authority(**WEAK)]}), "fail", CA),
+        (snapshot(certificates={CA: [authority(signature_algorithm="sha1WithRSAEncryption")]}), "pass", ""),
+        (snapshot(certificates={CA: {"error": "no permission"}}), "unknown", "no permission"),
+        (
+            snapshot(engine(endpoints=[serving(**WEAK)]), certificates={CA: {"error": "no permission"}}),
+            "fail",
+            "RSA key of 1024 bits",
+        ),
+        (snapshot(NO_TLS), "pass", ""),
+    ],
+)
+def test_keys_and_signatures_are_strong(host, verdict, text):
+    judged(tls.strong_keys, host, verdict, text)
 
 
 @pytest.mark.parametrize("control", [tls.server_names, tls.server_purpose, tls.certificates_current])
