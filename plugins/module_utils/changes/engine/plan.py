@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import merge, reload
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import (
     Container,
@@ -14,7 +15,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.targ
     major,
     version,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import few
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import daemon_options
 
 NONE, RELOAD, RESTART = "none", "reload", "restart"

@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import ExplainedError, Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Place
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import (
     PAUSE,
     Container,
     Target,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.systemd import Service
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import settings_in_force
 

@@ -15,23 +15,30 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import (
+    DEFAULT_USER,
+    FILES,
+    NEEDED,
+    SUB_MAX,
+    SUB_MIN,
+    Accounts,
+    Range,
+    Span,
+    account_named,
+    faults,
+    go_number,
+    login_defs,
+    ordinary_ids,
+    overlap,
+    ranges,
+    real_ids,
+)
 
-# What an image may use: ids 0 to 65534 (nobody).
-NEEDED = 65536
-FILES = {"uid": "/etc/subuid", "gid": "/etc/subgid"}
-# The user that dockerd, or we before it, make for the value `default`.
-DEFAULT_USER = "dockremap"
 _MADE_BY_US = ("default", DEFAULT_USER)
-# Defaults of login.defs(5).
-_SUB_MIN, _SUB_MAX = 100_000, 600_100_000
-_ID_MIN, _ID_MAX = 1000, 60_000
-_MOST_NAMED, _LONGEST = 5, 80
 _ENTRY = re.compile(r"([^:]+):([0-9]{1,18}):([0-9]{1,18})")
 
-Accounts = Mapping[str, Any]
 # {"uid": text of /etc/subuid | None, "gid": ...}; None: there is no such file.
 Texts = Mapping[str, Optional[str]]
-Span = tuple[int, int]
 
 
 class Refused(Exception):
@@ -61,37 +68,6 @@ class Allocation:
     for_gid: bool
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of a file, or what a directory service says in its place."""
-
-    owner: str
-    start: int
-    count: int
-
-    @property
-    def end(self) -> int:
-        """The first id behind it."""
-        return self.start + self.count
-
-    @property
-    def text(self) -> str:
-        """As the file has it."""
-        return f"{self.owner}:{self.start}:{self.count}"
-
-
-def few(names: Iterable[str]) -> str:
-    """The first names and the number of the others; what is no printable character becomes a question mark."""
-    shown = [_plain(name) for name in names]
-    more = f" and {len(shown) - _MOST_NAMED} more" if len(shown) > _MOST_NAMED else ""
-    return ", ".join(shown[:_MOST_NAMED]) + more
-
-
-def _plain(name: str) -> str:
-    text = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
-
-
 # --- whom a value names ---
 
 
@@ -112,8 +88,8 @@ def remap_user(value: str, accounts: Accounts) -> Wanted:
     for key in ("users", "groups"):
         if is_error(accounts[key]):
             return _refused(None, f"The {key} of this host cannot be read: {accounts[key]['error']}.")
-    number = _number(first)
-    user = _user(first, number, accounts)
+    number = go_number(first)
+    user = account_named(first, accounts)
     numeric = _named_like_an_id(first, user, accounts)
     if numeric is not None:
         return _refused(
@@ -135,16 +111,10 @@ def remap_user(value: str, accounts: Accounts) -> Wanted:
     return _with_group(name, user, second or None, number, accounts)
 
 
-def _user(first: str, number: int | None, accounts: Accounts) -> Mapping[str, Any] | None:
-    wanted = DEFAULT_USER if first == "default" else first
-    key, of = ("name", wanted) if number is None else ("uid", number)
-    return next((user for user in accounts["users"] if user[key] == of), None)
-
-
 def _named_like_an_id(first: str, user: Mapping[str, Any] | None, accounts: Accounts) -> str | None:
     spellings = {first} if user is None else {first, user["name"], str(user["uid"])}
     names = (known["name"] for known in accounts["users"])
-    return next((name for name in names if name in spellings and _number(name) is not None), None)
+    return next((name for name in names if name in spellings and go_number(name) is not None), None)
 
 
 def _with_group(
@@ -153,7 +123,7 @@ def _with_group(
     if asked is None and user is None:
         return Wanted(name, name, [], [])
     # Without a group dockerd takes the one of the user's name, of a uid the one of the same number.
-    gid = _number(asked) if asked is not None else number
+    gid = go_number(asked) if asked is not None else number
     wanted = asked if asked is not None else name
     key, of = ("name", wanted) if gid is None else ("gid", gid)
     group = next((group["name"] for group in accounts["groups"] if group[key] == of), None)
@@ -176,14 +146,6 @@ def _with_group(
 
 def _refused(user: str | None, problem: str) -> Wanted:
     return Wanted(user, None, [problem], [])
-
-
-def _number(text: str) -> int | None:
-    """As Go's ParseInt reads 32 bits: signs and leading zeros too."""
-    if not re.fullmatch(r"[+-]?0{0,99}[0-9]{1,18}", text):
-        return None
-    number = int(text)
-    return number if -(2**31) <= number < 2**31 else None
 
 
 # --- whether the existing entries are sound ---
@@ -211,7 +173,7 @@ def judge(user: str, accounts: Accounts, texts: Texts | None = None) -> list[str
 
 def missing(user: str, accounts: Accounts) -> list[str]:
     """The kinds, "uid" and "gid", of which the user has no entry at all; the others are for `judge`."""
-    return [kind for kind in FILES if not _own(_entries(accounts, kind), _owners(user, accounts))]
+    return [kind for kind in FILES if not _own(ranges(accounts, kind), _owners(user, accounts))]
 
 
 def container_root(user: str, accounts: Accounts, text: str | None) -> int | None:
@@ -239,7 +201,7 @@ def _unsafe(user: str, accounts: Accounts) -> list[str]:
     owners = _owners(user, accounts)
     found = []
     for kind, path in FILES.items():
-        entries = _entries(accounts, kind)
+        entries = ranges(accounts, kind)
         total = sum(entry.count for entry in _own(entries, owners))
         own = [entry for entry in entries if entry.owner in owners]
         if own and total < NEEDED:
@@ -250,34 +212,26 @@ def _unsafe(user: str, accounts: Accounts) -> list[str]:
         for number, entry in enumerate(own):
             others = [other for other in entries if other.owner not in owners]
             trouble = (
-                *_trouble(kind, entry, accounts),
-                *(f"overlaps {other.text}" for other in others if _meet(entry, other)),
-                *(f"overlaps {other.text} of the same user" for other in own[:number] if _meet(entry, other)),
+                *(fault.text for fault in faults(kind, entry, accounts)),
+                *(f"overlaps {other.text}" for other in others if overlap(entry, other)),
+                *(
+                    f"overlaps {other.text} of the same user"
+                    for other in own[:number]
+                    if overlap(entry, other)
+                ),
             )
             found += [
-                f"{path}: {entry.text} {what}; move it to free ids from {_SUB_MIN} on by hand, and chown the "
+                f"{path}: {entry.text} {what}; move it to free ids from {SUB_MIN} on by hand, and chown the "
                 "files that bear the old ones."
                 for what in trouble
             ]
     return found
 
 
-def _trouble(kind: str, entry: Entry, accounts: Accounts) -> Iterator[str]:
-    if entry.start == 0:
-        yield "begins with root of the host: with it userns-remap is configured but off, without a word"
-        return
-    real = [name for name, number in _real(kind, accounts) if entry.start <= number < entry.end]
-    first, last = _ordinary(kind, accounts)
-    if real:
-        yield f"covers the ids of {few(sorted(set(real)))}"
-    elif entry.start <= last and first < entry.end:
-        yield f"lies within {first} to {last}, which {kind}s of new accounts are taken from"
-
-
 def _not_in_files(user: str, accounts: Accounts, texts: Texts) -> list[str]:
     found = []
     for kind, path in FILES.items():
-        told = _own(_entries(accounts, kind), _owners(user, accounts))
+        told = _own(ranges(accounts, kind), _owners(user, accounts))
         try:
             held = _own(_parsed(texts.get(kind)), _owners(user, accounts))
         except ValueError as problem:
@@ -292,26 +246,6 @@ def _not_in_files(user: str, accounts: Accounts, texts: Texts) -> list[str]:
     return found
 
 
-def _real(kind: str, accounts: Accounts) -> Iterator[tuple[str, int]]:
-    """(name, id) of the real users or groups; a primary group need not be listed."""
-    for user in accounts["users"]:
-        yield user["name"], user[kind]
-    if kind == "gid":
-        for group in accounts["groups"]:
-            yield group["name"], group["gid"]
-
-
-def _ordinary(kind: str, accounts: Accounts) -> Span:
-    limits = _login_defs(accounts)
-    name = kind.upper()
-    return limits.get(f"{name}_MIN", _ID_MIN), limits.get(f"{name}_MAX", _ID_MAX)
-
-
-def _login_defs(accounts: Accounts) -> Mapping[str, int]:
-    limits = accounts["login_defs"]
-    return {} if limits is None or is_error(limits) else limits
-
-
 def _source(accounts: Accounts) -> str:
     return str(accounts["subids"]["source"])
 
@@ -320,12 +254,7 @@ def _from_files(accounts: Accounts) -> bool:
     return _source(accounts) == "files"
 
 
-def _entries(accounts: Accounts, kind: str) -> list[Entry]:
-    found = accounts["subids"][kind] or ()
-    return [Entry(str(entry["owner"]), entry["start"], entry["count"]) for entry in found]
-
-
-def _parsed(text: str | None) -> list[Entry]:
+def _parsed(text: str | None) -> list[Range]:
     """The entries in the order of the file. ValueError quotes a line that is none."""
     entries = []
     for line in (text or "").splitlines():
@@ -334,7 +263,7 @@ def _parsed(text: str | None) -> list[Entry]:
             fields = _ENTRY.fullmatch(line)
             if fields is None:
                 raise ValueError(f"{line[:200]!r} is not owner:start:count")
-            entries.append(Entry(fields[1], int(fields[2]), int(fields[3])))
+            entries.append(Range(fields[1], int(fields[2]), int(fields[3])))
     return entries
 
 
@@ -344,17 +273,13 @@ def _owners(user: str, accounts: Accounts) -> tuple[str, ...]:
     return (*uids, user)
 
 
-def _own(entries: list[Entry], owners: tuple[str, ...]) -> list[Entry]:
+def _own(entries: list[Range], owners: tuple[str, ...]) -> list[Range]:
     """The entries that count: up to 28 those of the number hide those of the name, 29 takes both."""
     for owner in owners:
         own = [entry for entry in entries if entry.owner == owner]
         if own:
             return own
     return []
-
-
-def _meet(one: Entry, other: Entry) -> bool:
-    return one.start < other.end and other.start < one.end
 
 
 # --- a block for who has none ---
@@ -384,21 +309,21 @@ def _beside(user: str, accounts: Accounts, absent: list[str]) -> int | None:
     present = [kind for kind in FILES if kind not in absent]
     if not present:
         return None
-    own = _own(_entries(accounts, present[0]), _owners(user, accounts))
+    own = _own(ranges(accounts, present[0]), _owners(user, accounts))
     block = next((entry for entry in own if entry.count >= NEEDED), own[0])
     if not absent:
         return block.start
-    wanted = Entry(user, block.start, NEEDED)
-    taken = any(_meet(wanted, other) for other in _entries(accounts, absent[0]))
-    if block.count < NEEDED or taken or any(_trouble(absent[0], wanted, accounts)):
+    wanted = Range(user, block.start, NEEDED)
+    taken = any(overlap(wanted, other) for other in ranges(accounts, absent[0]))
+    if block.count < NEEDED or taken or any(faults(absent[0], wanted, accounts)):
         return None
     return block.start
 
 
 def _free(accounts: Accounts) -> int:
-    limits = _login_defs(accounts)
-    lowest = max(limits.get(f"SUB_{kind}_MIN", _SUB_MIN) for kind in ("UID", "GID"))
-    highest = min(limits.get(f"SUB_{kind}_MAX", _SUB_MAX) for kind in ("UID", "GID"))
+    limits = login_defs(accounts)
+    lowest = max(limits.get(f"SUB_{kind}_MIN", SUB_MIN) for kind in ("UID", "GID"))
+    highest = min(limits.get(f"SUB_{kind}_MAX", SUB_MAX) for kind in ("UID", "GID"))
     taken = sorted(_taken(accounts))
     start = max([lowest, *(end for _unused, end in taken)])
     if start + NEEDED - 1 <= highest:
@@ -420,11 +345,11 @@ def _free(accounts: Accounts) -> int:
 
 def _taken(accounts: Accounts) -> Iterator[Span]:
     for kind in FILES:
-        for entry in _entries(accounts, kind):
+        for entry in ranges(accounts, kind):
             yield entry.start, entry.end
-        for _unused, number in _real(kind, accounts):
+        for _unused, number in real_ids(kind, accounts):
             yield number, number + 1
-        first, last = _ordinary(kind, accounts)
+        first, last = ordinary_ids(kind, accounts)
         yield first, last + 1
 
 

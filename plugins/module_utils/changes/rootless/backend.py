@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base import text
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import hidden_data
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
@@ -220,7 +221,7 @@ def _stopping(engine: Target) -> str:
     noun = "container" if len(names) == 1 else "containers"
     orphans = "" if engine.answers else ", which live-restore has left without an engine"
     whose = f"of {engine.user}" if engine.user else "of the system's engine"
-    return f"The change stops {len(names)} running {noun} {whose}{orphans}: {subids.few(names)}."
+    return f"The change stops {len(names)} running {noun} {whose}{orphans}: {text.few(names)}."
 
 
 def _names(engine: Target) -> list[str]:

@@ -16,6 +16,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless import host_facts, trials
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless.host_facts import Cgroup, Why
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless.trials import Person, acting_as
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import FILES as SUBID_FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts, host, lsm, mounts
 
 PROGRAMS = (
@@ -169,11 +170,11 @@ def _names(groups: list[int], known: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _unsafe(user: str, known: Mapping[str, Any]) -> tuple[str, ...]:
     """What is to be put right by hand; what is merely missing from the files is allocated."""
-    texts = {kind: attempt(reading.text, path) for kind, path in subids.FILES.items()}
+    texts = {kind: attempt(reading.text, path) for kind, path in SUBID_FILES.items()}
     found = subids.judge(
         user, known, {kind: None if is_error(text) else text for kind, text in texts.items()}
     )
-    absent = {f"{path} has no entry of {user}." for path in subids.FILES.values()}
+    absent = {f"{path} has no entry of {user}." for path in SUBID_FILES.values()}
     return tuple(sentence for sentence in found if sentence not in absent)
 
 

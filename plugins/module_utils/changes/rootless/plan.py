@@ -21,6 +21,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps impor
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import kinds, steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.journal import Transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import FILES as SUBID_FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe
 
 # Where the account is to come.
@@ -168,7 +169,7 @@ def _subordinate_ids(facts: Facts) -> Iterator[Step]:
     if facts.uid is None or not facts.missing_subids:
         return
     accounts = account_probe.accounts([facts.user])
-    texts = {kind: reading.text(path) for kind, path in subids.FILES.items()}
+    texts = {kind: reading.text(path) for kind, path in SUBID_FILES.items()}
     block = subids.allocate(accounts, facts.user, texts)
     kinds = [kind for kind, absent in (("uid", block.for_uid), ("gid", block.for_gid)) if absent]
     if kinds:

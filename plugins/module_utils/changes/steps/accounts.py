@@ -17,9 +17,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.atomic
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.journal import Transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Entry, Step
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import FILES
 
 ACCOUNT, LOGIN, SUBIDS, LOCK = "account", "login", "subids", "lock"
-SUBID_FILES = {"uid": "/etc/subuid", "gid": "/etc/subgid"}
 _SECONDS = 30
 # What the tools of shadow wait for each other (15 s), and then some.
 _LOCK_SECONDS = 20
@@ -74,7 +74,7 @@ def stays(entry: Entry) -> str:
 def perform_subids(step: Step, transaction: Transaction) -> list[str]:
     """The account has that range of subordinate ids."""
     for kind in step.value["kinds"]:
-        path = SUBID_FILES[kind]
+        path = FILES[kind]
         transaction.journal(Entry(LOCK, f"{path}.lock", ROOT))
         with _locked(path):
             text = files.content_of(Step(files.FILE, path, ROOT))
@@ -88,7 +88,7 @@ def wait_for_locks(planned: Iterable[Step]) -> None:
     """Nobody else edits the files of subordinate ids: before an account is made that userdel would not remove, as it
     does not wait for them. Raises Unwritable."""
     for kind in sorted({kind for step in planned if step.kind == SUBIDS for kind in step.value["kinds"]}):
-        with _locked(SUBID_FILES[kind]):
+        with _locked(FILES[kind]):
             pass
 
 

@@ -18,6 +18,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps impor
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.journal import Transaction
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Entry, Step
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import FILES
 
 Holds = Callable[[Step], bool]
 Perform = Callable[[Step, Transaction], list[str]]
@@ -68,7 +69,7 @@ def _subids_action(step: Step) -> str:
 
 
 def _reverse_file(entry: Entry, transaction: Transaction) -> Step | str:
-    if entry.key in accounts.SUBID_FILES.values():
+    if entry.key in FILES.values():
         # Undone by hand only: what bears these ids on disk must not fall to another account.
         return f"{entry.key} keeps its new range: data on disk may bear its ids"
     return files.reverse_file(entry, transaction)

@@ -17,7 +17,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine impo
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.plan import is_down
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground, Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import containers, subids
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import accounts as account_changes
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import Store
@@ -26,6 +25,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_rema
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     security_options,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import DEFAULT_USER, FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe
 
 KEY = "userns-remap"
@@ -55,8 +55,8 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
     """userns-remap with that value. Raises what configure.ground() does, and Unfit where no consent helps."""
     found = staging.ground(store, None, timeout, force=False)
     user = value.partition(":")[0]
-    accounts = account_probe.accounts([subids.DEFAULT_USER if user == "default" else user])
-    texts = {kind: reading.text(path) for kind, path in account_changes.SUBID_FILES.items()}
+    accounts = account_probe.accounts([DEFAULT_USER if user == "default" else user])
+    texts = {kind: reading.text(path) for kind, path in FILES.items()}
     wished = subids.remap_user(value, accounts)
     if wished.problems or wished.user is None:
         raise Unfit(wished.problems)
@@ -72,7 +72,7 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
         needed.append(steps.subid_range(wished.user, block.start, block.count, kinds))
     starts = {
         kind: block.start if kind in kinds else subids.container_root(wished.user, accounts, texts[kind])
-        for kind in account_changes.SUBID_FILES
+        for kind in FILES
     }
     settings = {**found.staged.settings, KEY: value}
     return _switch(found, settings, needed, starts["uid"], starts["gid"], timeout, wished.notices)

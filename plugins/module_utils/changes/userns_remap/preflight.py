@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.hidden_data import (
     USAGE,
     amounts,
@@ -21,11 +22,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.hidd
     human,
     name_of,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import NEEDED, few
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     security_options,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import NEEDED
 
 CONTROL = "daemon.userns_remap"
 ALLOW_DATA_SWITCH = "userns_remap_allow_data_switch"

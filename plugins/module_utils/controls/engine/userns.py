@@ -6,7 +6,7 @@ others."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
@@ -20,49 +20,24 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import containers
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import held
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.subids import (
+    subordinate_ranges,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     configured,
     configured_value,
     edited_since_start,
     security_options,
 )
-
-# What an image may use: ids 0 to 65534 (nobody).
-_IDS_NEEDED = 65536
-_FILES = {"uid": "/etc/subuid", "gid": "/etc/subgid"}
-# The user that dockerd makes for `userns-remap: default`.
-_DEFAULT_USER = "dockremap"
-
-
-class Range(NamedTuple):
-    """One entry of /etc/subuid or /etc/subgid, with the account's name where an id stands for it."""
-
-    kind: str
-    owner: str
-    start: int
-    size: int
-
-    @property
-    def end(self) -> int:
-        """The first id behind the range."""
-        return self.start + self.size
-
-    @property
-    def text(self) -> str:
-        """The entry as the file has it."""
-        return f"{self.owner}:{self.start}:{self.size}"
-
-
-def ranges(case: Case, kind: str) -> list[Range] | None:
-    """The entries of /etc/subuid or /etc/subgid, None without the file. Unread when a line is malformed."""
-    names = {str(user["uid"]): user["name"] for user in case.host("accounts", "users")}
-    entries = case.host("accounts", "subids", kind)
-    if entries is None:
-        return None
-    return [
-        Range(kind, names.get(str(entry["owner"]), str(entry["owner"])), entry["start"], entry["count"])
-        for entry in entries
-    ]
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.subids import (
+    DEFAULT_USER,
+    FILES,
+    NEEDED,
+    Range,
+    account_named,
+    faults,
+    overlap,
+)
 
 
 def remap_user(case: Case) -> str | None:
@@ -73,12 +48,12 @@ def remap_user(case: Case) -> str | None:
     asked = configured_value(case.engine, "userns-remap")
     if not asked:
         return None
+    case.host("accounts", "users")
     user = asked.partition(":")[0]
-    if user == "default":
-        return _DEFAULT_USER
-    names = {str(account["uid"]): account["name"] for account in case.host("accounts", "users")}
+    account = account_named(user, case.host("accounts"))
+    name = account["name"] if account else DEFAULT_USER if user == "default" else user
     # The value root switches the remapping off.
-    return None if names.get(user, user) == "root" else str(names.get(user, user))
+    return None if name == "root" else str(name)
 
 
 def _mapping_engine(case: Case) -> Iterable[Item]:
@@ -145,15 +120,15 @@ def subordinate_ids(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation
     meet users that do not exist; a range from 0 switches the remapping off. Since 20.10 the user's name
     counts in /etc/subgid too, a group of another name does not."""
     user = remap_user(case)
-    for kind, path in _FILES.items():
-        entries = ranges(case, kind)
+    for kind, path in FILES.items():
+        entries = subordinate_ranges(case, kind)
         if entries is None:
             yield Deviation("missing", f"{path} with an entry for {user}", path)
             continue
         own = [entry for entry in entries if entry.owner == user]
-        total = sum(entry.size for entry in own)
-        if total < _IDS_NEEDED:
-            yield Deviation(f"{total} ids for {user}", _IDS_NEEDED, path)
+        total = sum(entry.count for entry in own)
+        if total < NEEDED:
+            yield Deviation(f"{total} ids for {user}", NEEDED, path)
         for entry in own:
             if entry.start == 0:
                 yield Deviation(entry.text, "a range of its own", path)
@@ -164,16 +139,16 @@ def subordinate_ids(engine: Mapping[str, Any], case: Case) -> Iterator[Deviation
 
 
 def _unsafe_files(case: Case) -> Iterator[Deviation]:
-    for path in _FILES.values():
+    for path in FILES.values():
         file = held(case, "files", path)
         if file is not None and (file["uid"] != 0 or int(file["mode"], 8) & 0o022):
             yield Deviation(f"{file['owner']}, mode {file['mode']}", "root, mode 0644", path)
 
 
 def _all_ranges(case: Case) -> Iterator[Item]:
-    for kind, path in _FILES.items():
-        for entry in ranges(case, kind) or ():
-            yield Item("subordinate ids", f"{path}:{entry.text}", f"{path}: {entry.text}", entry)
+    for kind, path in FILES.items():
+        for entry in subordinate_ranges(case, kind) or ():
+            yield Item("subordinate ids", f"{path}:{entry.text}", f"{path}: {entry.text}", (kind, entry))
 
 
 host_control = scope("userns", per_engine=False, over=_all_ranges)
@@ -186,24 +161,17 @@ host_control = scope("userns", per_engine=False, over=_all_ranges)
     Remedy("manual", "Move the range to free ids above 100000, and chown the files that bear the old ones."),
     requirements=("D01-18",),
 )
-def ranges_apart(entry: Range, case: Case) -> Iterator[Deviation]:
+def ranges_apart(held: tuple[str, Range], case: Case) -> Iterator[Deviation]:
     """Where ranges overlap, the containers of one account own the files and processes of another, or of a
     real user. Neither dockerd nor newuidmap looks (seen on 20.10 and 26.1)."""
-    section, key, low, high = (
-        ("users", "uid", "UID_MIN", "UID_MAX")
-        if entry.kind == "uid"
-        else ("groups", "gid", "GID_MIN", "GID_MAX")
-    )
-    real = [one["name"] for one in case.host("accounts", section) if entry.start <= one[key] < entry.end]
-    if real:
-        yield Deviation(f"covers {', '.join(sorted(real)[:5])}", "no real account", _FILES[entry.kind])
-    login_defs = case.host("accounts", "login_defs") or {}
-    first, last = login_defs.get(low, 1000), login_defs.get(high, 60000)
-    if not real and entry.start <= last and first < entry.end:
-        yield Deviation(f"within {first} to {last}", "no id that accounts get", "/etc/login.defs")
-    for other in ranges(case, entry.kind) or ():
-        if other.owner != entry.owner and other.start < entry.end and entry.start < other.end:
-            yield Deviation(f"overlaps {other.text}", "a range of its own", _FILES[entry.kind])
+    kind, entry = held
+    for section in ("users", "groups", "login_defs"):
+        case.host("accounts", section)
+    for fault in faults(kind, entry, case.host("accounts")):
+        yield Deviation(fault.text, fault.expected, fault.source)
+    for other in subordinate_ranges(case, kind) or ():
+        if other.owner != entry.owner and overlap(entry, other):
+            yield Deviation(f"overlaps {other.text}", "a range of its own", FILES[kind])
 
 
 def _remapped_containers(case: Case) -> Iterator[Item]:
@@ -232,7 +200,7 @@ def container_mapping(container: Mapping[str, Any], case: Case) -> Deviation | N
         wanted = [read(case.engine, "uid")]
     else:
         user = remap_user(case)
-        wanted = [entry.start for entry in ranges(case, "uid") or () if entry.owner == user]
+        wanted = [entry.start for entry in subordinate_ranges(case, "uid") or () if entry.owner == user]
         if not wanted:
             raise Unread(f"/etc/subuid has no range of {user}")
     return None if outside in wanted else Deviation(outside, wanted, "/proc/PID/uid_map")
@@ -262,7 +230,7 @@ def data_of_other_mappings(root: tuple[str, bool], case: Case) -> Deviation | No
     if not current:
         return Deviation(name, "removed, or in use", "in the data root")
     user = remap_user(case)
-    starts = [str(entry.start) for entry in ranges(case, "uid") or () if entry.owner == user]
+    starts = [str(entry.start) for entry in subordinate_ranges(case, "uid") or () if entry.owner == user]
     if name.partition(".")[0] in starts:
         return None
     return Deviation(name, [f"begins with {start}" for start in starts], "/info DockerRootDir")

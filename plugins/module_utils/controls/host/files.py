@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.userns import ranges
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
@@ -18,6 +17,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     NotApplicable,
     Remedy,
     scope,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.subids import (
+    subordinate_ranges,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.units import unit
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
@@ -140,7 +142,7 @@ def _mapped_group(place: Place, case: Case) -> set[int]:
     fact = case.host("files", place.path)
     if fact is None or fact["gid"] in place.gids:
         return set()
-    own = (entry for entry in ranges(case, "gid") or () if entry.owner == case.engine["user"])
+    own = (entry for entry in subordinate_ranges(case, "gid") or () if entry.owner == case.engine["user"])
     return {fact["gid"]} if any(entry.start <= fact["gid"] < entry.end for entry in own) else set()
 
 

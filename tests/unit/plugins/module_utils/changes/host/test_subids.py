@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import few
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.subids import (
     Allocation,
     Refused,
     added,
     allocate,
     container_root,
-    few,
     judge,
     missing,
     remap_user,

@@ -133,7 +133,7 @@ DOCKREMAP = ("dockremap", 100000, 65536)
         (ids(DOCKREMAP, DOCKREMAP), "pass", ""),
         # The same account by name and by id.
         (ids(DOCKREMAP, ("105", 120000, 1000)), "pass", ""),
-        (ids(("dockremap", 1000, 65536)), "fail", "covers alice"),
+        (ids(("dockremap", 1000, 65536)), "fail", "covers the ids of alice"),
         (ids(("dockremap", 2000, 65536)), "fail", "within 1000 to 60000"),
         (
             {"accounts": {"login_defs": None, **ids(("dockremap", 2000, 65536))["accounts"]}},
@@ -148,10 +148,18 @@ def test_ranges_are_apart(changes, verdict, text):
     judged(userns.ranges_apart, snapshot(**changes), verdict, text)
 
 
+def test_a_primary_group_need_not_be_listed():
+    """The change counts it, and so does the audit."""
+    changes = ids(("dockremap", 990, 5), kinds=("gid",))
+    changes["accounts"]["groups"] = []
+    changes["accounts"]["users"] = [{"name": "eve", "uid": 5000, "gid": 991}]
+    judged(userns.ranges_apart, snapshot(**changes), "fail", "covers the ids of eve")
+
+
 def test_ranges_are_apart_from_groups_too():
     changes = ids(("dockremap", 990, 5), kinds=("gid",))
     changes["accounts"]["groups"] = [{"name": "docker", "gid": 992, "members": []}]
-    judged(userns.ranges_apart, snapshot(**changes), "fail", "/etc/subgid: dockremap:990:5 covers docker")
+    judged(userns.ranges_apart, snapshot(**changes), "fail", "/etc/subgid: dockremap:990:5 covers the ids of docker")
 
 
 def mapped(*uid_map, **changes):
