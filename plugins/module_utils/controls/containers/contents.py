@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.capabilities import (
     bounding_set,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import lets_in, named
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Deviation,
@@ -23,37 +22,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import (
     Container,
     Outcome,
-    allowed,
     control,
     listed,
     mode_of,
+    secret_names,
     users,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.endpoints import lets_in, named
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.capabilities import BITS
-
-_SECRET = re.compile(
-    r"PASSW(?:OR)?D|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|(?:^|[_.-])(?:PASS|PWD)$"
-    r"|(?:ACCESS|ACCOUNT|API|AUTH|ENCRYPTION|MASTER|PRIVATE|SHARED|SIGNING)[_.-]?KEY",
-    re.IGNORECASE,
-)
-# Names of files, limits and switches, which hold no secret themselves.
-_NO_SECRET = re.compile(
-    r"(?:_FILE|_PATH|_DIR|_URL|_TTL|_EXPIRY|_EXPIRES|_EXPIRATION|_LIFETIME|_LENGTH|_NAME|_ENABLED|_POLICY)$"
-    r"|ALLOW_EMPTY_PASSWORD|RANDOM_ROOT_PASSWORD|^(?:OLD)?PWD$",
-    re.IGNORECASE,
-)
-
-
-def secret_names(names: Iterable[str], allow: Iterable[str]) -> list[str]:
-    """Those of the names of variables or labels that speak of a secret."""
-    patterns = list(allow)
-    return sorted(
-        {
-            name
-            for name in names
-            if _SECRET.search(name) and not _NO_SECRET.search(name) and not allowed(name, patterns)
-        }
-    )
 
 
 @control(

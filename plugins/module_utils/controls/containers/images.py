@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.contents import secret_names
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     Case,
     Control,
@@ -23,6 +22,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.c
     Outcome,
     allowed,
     listed,
+    secret_names,
     unchecked,
 )
 

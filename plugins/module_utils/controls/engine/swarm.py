@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers.contents import secret_names
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import named
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     MANUAL,
     Case,
@@ -21,6 +19,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     on_engine,
     scope,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.containers import secret_names
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.endpoints import named
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.packet_filter import (
     DROP,
     Packet,

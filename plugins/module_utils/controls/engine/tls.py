@@ -9,16 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, error, read
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import (
-    BY_ROLE,
-    PLAIN,
-    TLS_ALONE,
-    VERIFIED,
-    named,
-    tcp_hosts,
-    tcp_sockets,
-    verification,
-)
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
     PASS,
     Case,
@@ -27,6 +17,16 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     NotApplicable,
     Remedy,
     scope,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.endpoints import (
+    BY_ROLE,
+    PLAIN,
+    TLS_ALONE,
+    VERIFIED,
+    named,
+    tcp_hosts,
+    tcp_sockets,
+    verification,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.engine_places import held
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.ca_stores import PUBLIC_STORES

@@ -139,3 +139,29 @@ def listed(values: Iterable[Any]) -> str:
     texts = [text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..." for text in map(str, values)]
     more = f" and {len(texts) - _MOST_LISTED} more" if len(texts) > _MOST_LISTED else ""
     return ", ".join(texts[:_MOST_LISTED]) + more
+
+
+_SECRET = re.compile(
+    r"PASSW(?:OR)?D|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|(?:^|[_.-])(?:PASS|PWD)$"
+    r"|(?:ACCESS|ACCOUNT|API|AUTH|ENCRYPTION|MASTER|PRIVATE|SHARED|SIGNING)[_.-]?KEY",
+    re.IGNORECASE,
+)
+
+# Names of files, limits and switches, which hold no secret themselves.
+_NO_SECRET = re.compile(
+    r"(?:_FILE|_PATH|_DIR|_URL|_TTL|_EXPIRY|_EXPIRES|_EXPIRATION|_LIFETIME|_LENGTH|_NAME|_ENABLED|_POLICY)$"
+    r"|ALLOW_EMPTY_PASSWORD|RANDOM_ROOT_PASSWORD|^(?:OLD)?PWD$",
+    re.IGNORECASE,
+)
+
+
+def secret_names(names: Iterable[str], allow: Iterable[str]) -> list[str]:
+    """Those of the names of variables or labels that speak of a secret."""
+    patterns = list(allow)
+    return sorted(
+        {
+            name
+            for name in names
+            if _SECRET.search(name) and not _NO_SECRET.search(name) and not allowed(name, patterns)
+        }
+    )

@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.containers import contents as controls
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.endpoints import named
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects import (
+    containers as subjects_containers,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects.endpoints import named
 
 from tests.unit.builders.containers import container, default_container, holding, stopped
 from tests.unit.builders.daemon import endpoint, open_endpoint
@@ -33,7 +36,7 @@ def verdict(control, snapshot, **parameters):
     ],
 )
 def test_names_of_secrets(name):
-    assert controls.secret_names([name], []) == [name]
+    assert subjects_containers.secret_names([name], []) == [name]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_names_of_secrets(name):
     ],
 )
 def test_names_of_no_secrets(name):
-    assert controls.secret_names([name], []) == []
+    assert subjects_containers.secret_names([name], []) == []
 
 
 def test_secrets_in_environment_and_labels():

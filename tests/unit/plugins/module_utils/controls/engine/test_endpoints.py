@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine import endpoints
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.subjects import (
+    endpoints as subjects_endpoints,
+)
 
 from tests.unit.builders.daemon import (
     endpoint,
@@ -187,13 +190,13 @@ def test_a_socket_unit_that_serves_is_enabled(socket, verdict):
 @pytest.mark.parametrize(
     ("settings", "mode"),
     [
-        ({"tlsverify": True}, endpoints.VERIFIED),
-        ({"tlsverify": True, "tls": True}, endpoints.VERIFIED),
-        ({"tlsverify": False, "tls": True}, endpoints.ANYONE),
-        ({"tls": True}, endpoints.TLS_ALONE),
-        ({"tls": False}, endpoints.PLAIN),
-        ({}, endpoints.PLAIN),
+        ({"tlsverify": True}, subjects_endpoints.VERIFIED),
+        ({"tlsverify": True, "tls": True}, subjects_endpoints.VERIFIED),
+        ({"tlsverify": False, "tls": True}, subjects_endpoints.ANYONE),
+        ({"tls": True}, subjects_endpoints.TLS_ALONE),
+        ({"tls": False}, subjects_endpoints.PLAIN),
+        ({}, subjects_endpoints.PLAIN),
     ],
 )
 def test_what_the_options_demand_of_clients(settings, mode):
-    assert endpoints.verification(with_settings(WITHOUT_TLS, **settings)) == mode
+    assert subjects_endpoints.verification(with_settings(WITHOUT_TLS, **settings)) == mode

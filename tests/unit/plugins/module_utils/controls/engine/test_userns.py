@@ -159,7 +159,12 @@ def test_a_primary_group_need_not_be_listed():
 def test_ranges_are_apart_from_groups_too():
     changes = ids(("dockremap", 990, 5), kinds=("gid",))
     changes["accounts"]["groups"] = [{"name": "docker", "gid": 992, "members": []}]
-    judged(userns.ranges_apart, snapshot(**changes), "fail", "/etc/subgid: dockremap:990:5 covers the ids of docker")
+    judged(
+        userns.ranges_apart,
+        snapshot(**changes),
+        "fail",
+        "/etc/subgid: dockremap:990:5 covers the ids of docker",
+    )
 
 
 def mapped(*uid_map, **changes):
