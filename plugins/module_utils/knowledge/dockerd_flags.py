@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.go import FALSE, TRUE
+
 SHORT = {
     "b": "bridge",
     "D": "debug",
@@ -50,8 +52,8 @@ BOOLEAN = frozenset(
     ]
 )
 _BOOLEANS = {
-    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true"),
-    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), "false"),
+    **dict.fromkeys(TRUE, "true"),
+    **dict.fromkeys(FALSE, "false"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_options import FLAGS
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.go import TRUE
 
 # An edit that close to the start may have come before it: a start time is known to the second, twice rounded.
 _CLOCK_GRACE = 2
@@ -240,7 +241,7 @@ def _from_file(engine: Mapping[str, Any], name: str) -> Configured | None:
 def _normal(value: Any, option: Option) -> Any:
     """Values of flags, of the file and of the API in one form, so that they compare."""
     if isinstance(option.default, bool):
-        return value if isinstance(value, bool) else str(value).lower() in ("1", "t", "true")
+        return value if isinstance(value, bool) else str(value) in TRUE
     if isinstance(option.default, list):
         words = value if isinstance(value, list) else [value]
         return sorted(word for word in map(str, words) if word and not word.startswith(option.ignore))

@@ -8,7 +8,6 @@ Measured on 20.10.24 and 26.1.5, other versions read from moby's sources. In dou
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,11 +28,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_op
     FLAGS,
     why_refused,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.data_roots import without_mapping
 
 __all__ = ["Context", "Problem", "host_problems", "problems"]
 
 # The sub-directory of the data root under userns-remap.
-_REMAPPED = re.compile(r"/\d+\.\d+\Z")
 # dockerd joins runtimes, and compares a flag whose key bears another name by that name only.
 _NO_CONFLICT = {"runtimes", *FLAGS.values()}
 
@@ -147,7 +146,7 @@ def _data_root(case: Case) -> Found:
     wanted = case.value("data-root", None if context.rootless else DEFAULT_DATA_ROOT)
     if context.allow_data_switch or not now or not isinstance(wanted, str) or not wanted:
         return
-    if _real(context, _REMAPPED.sub("", now)) != _real(context, wanted):
+    if _real(context, without_mapping(now)) != _real(context, wanted):
         yield Problem(
             "data-root",
             f"the engine's data lies in {now}, and with data-root {wanted} it would start without any of its "

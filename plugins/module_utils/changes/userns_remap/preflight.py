@@ -9,7 +9,6 @@ engine refuses was seen on 20.10 and 26.1, and read in the sources up to 29.7.2.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -22,7 +21,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.hidd
     human,
     name_of,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.data_roots import without_mapping
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import engine_version
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.go import is_on
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     security_options,
 )
@@ -33,11 +34,9 @@ ALLOW_DATA_SWITCH = "userns_remap_allow_data_switch"
 STOP_CONTAINERS = "userns_remap_stop_containers"
 
 # What userns-remap makes of the data root: a directory in it, named after the ids of root.
-_MAPPED_ROOT = re.compile(r"\d+\.\d+")
 _RUNS = ("running", "paused", "restarting")
 _IMAGE_STORE = "containerd-snapshotter"
 _REFUSES_IMAGE_STORE = (29,)
-_TRUE = ("", "1", "t", "T", "true", "TRUE", "True")
 # HostConfig key: what the engine or runc (ipc) refuses to share.
 _SHARED = {
     "NetworkMode": "it shares the host's network, which is refused with userns-remap",
@@ -152,8 +151,7 @@ def _preflight(
 
 def _base(current: str, maps: bool) -> str:
     # A range from 0 leaves the remapping off and works in 0.0 all the same (seen on 20.10 and 26.1).
-    name = posixpath.basename(current)
-    return posixpath.dirname(current) if name == "0.0" or (maps and _MAPPED_ROOT.fullmatch(name)) else current
+    return without_mapping(current) if maps or posixpath.basename(current) == "0.0" else current
 
 
 def _returns(engine: Engine, base: str, target: str) -> str | None:
@@ -189,7 +187,7 @@ def _image_store(engine: Engine) -> Iterator[str]:
         sources.append(f"features in {engine['config']['path']}")
     for given in (read(engine, "flags") or {}).get("feature", ()):
         name, _unused, value = given.partition("=")
-        if name == _IMAGE_STORE and value in _TRUE:
+        if name == _IMAGE_STORE and is_on(value):
             sources.append("--feature")
     if sources and engine_version(engine) >= _REFUSES_IMAGE_STORE:
         version = read(engine, "version", "Version")

@@ -17,6 +17,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings i
     Item,
     scope,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.go import is_on
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     effective,
     security_options,
@@ -25,8 +26,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_
 Container = Mapping[str, Any]
 Outcome = Optional[Deviation]
 
-# What Go's strconv.ParseBool takes for true; a bare option counts as true as well.
-_TRUE = ("", "1", "t", "T", "true", "TRUE", "True")
 _MOST_LISTED, _LONGEST = 14, 60
 
 
@@ -86,7 +85,7 @@ def no_new_privileges(container: Container, case: Case) -> bool:
         return bool(process["no_new_privs"])
     given = security_option(container, "no-new-privileges")
     if given is not None:
-        return given in _TRUE
+        return is_on(given)
     if not effective(case.engine, "no-new-privileges").value:
         return False
     created, started = container["created"], case.of_engine("started")

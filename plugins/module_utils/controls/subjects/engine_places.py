@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, read
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Case, NotApplicable
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.data_roots import without_mapping
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.settings_in_force import (
     OPTIONS,
     configured_value,
@@ -18,7 +18,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units imp
 
 _PROGRAM_DIRECTORIES = ("/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/bin", "/sbin")
 # With userns-remap the engine works in a directory named after the mapping, below the configured one.
-_MAPPING = re.compile(r"/\d+\.\d+$")
 
 
 def system_engine(case: Case) -> Mapping[str, Any]:
@@ -43,7 +42,7 @@ def is_off(case: Case, engine: Mapping[str, Any]) -> bool:
 def data_root(engine: Mapping[str, Any]) -> str:
     """The directory that was configured for the engine's data, whether it runs or not."""
     try:
-        return _MAPPING.sub("", str(read(engine, "info", "DockerRootDir")))
+        return without_mapping(str(read(engine, "info", "DockerRootDir")))
     except Unread:
         return str(configured_value(engine, "data-root") or OPTIONS["data-root"].default)
 

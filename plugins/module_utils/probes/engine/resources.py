@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import redact
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.data_roots import (
+    mapped_ids,
+    without_mapping,
+)
 
 Answers = Sequence[Mapping[str, Any]]
 
 _VERSION = ("Version", "ApiVersion", "MinAPIVersion", "GitCommit", "KernelVersion")
 # Of userns-remap: the first ids outside.
-_MAPPED_ROOT = re.compile(r"(\d+)\.(\d+)")
 
 
 def version(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,10 +97,9 @@ def plugins(answer: Answers) -> list[dict[str, Any]]:
 def data_roots(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
     """From /info: the data roots of other mappings than that in force, left when userns-remap was changed."""
     current = Path(answer["DockerRootDir"])
-    base = current.parent if _MAPPED_ROOT.fullmatch(current.name) else current
     found = []
-    for each in base.iterdir():
-        match = _MAPPED_ROOT.fullmatch(each.name)
-        if match and each != current:
-            found.append({"name": each.name, "uid": int(match.group(1)), "gid": int(match.group(2))})
+    for each in Path(without_mapping(str(current))).iterdir():
+        ids = mapped_ids(each.name)
+        if ids and each != current:
+            found.append({"name": each.name, "uid": ids[0], "gid": ids[1]})
     return sorted(found, key=lambda root: str(root["name"]))
