@@ -28,7 +28,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd imp
     daemon_json,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.merge import differences
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import api_endpoints, staging
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import (
+    api_endpoints,
+    staging,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.stage import TCP_SOCKET
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground, Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.location import located
@@ -90,7 +94,7 @@ def decide(
     # What an earlier task of this play has decided about the same is decided anew.
     found.stage.forget(_MODULE)
     found = staging.with_stage(found, found.stage, force=False)
-    known_units = units.units([transport.UNIT])
+    known_units = units.units([TCP_SOCKET])
     endpoints = api_endpoints.api(found.target, known_units, min(timeout, _SECONDS_TO_ASK))
     wanted = _way(found, wish, known_units)
     texts = {path: reading.text(path) for path in wanted.files}
@@ -180,7 +184,7 @@ def _settings(found: Ground, wanted: Way, material: Material | None) -> dict[str
     settings = {
         key: value
         for key, value in found.staged.settings.items()
-        if key not in transport.KEYS and key != "hosts"
+        if key not in daemon_json.TLS_KEYS and key != "hosts"
     }
     if wanted.hosts is not None:
         settings["hosts"] = wanted.hosts

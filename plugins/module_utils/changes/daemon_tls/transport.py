@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.command_line import CommandLine
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.daemon_json import TLS_KEYS
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.stage import TCP_SOCKET
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step
@@ -19,11 +21,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import do
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.units import is_enabled
 
 SOCKET_UNIT, DROP_IN, NONE = "socket_unit", "drop_in", "none"
-UNIT = "docker-tcp.socket"
-UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+UNIT_FILE = f"/etc/systemd/system/{TCP_SOCKET}"
 # After whatever an administrator has called his own.
 _DROP_IN = "/etc/systemd/system/{}.d/zz-bulwark-tls.conf"
-KEYS = ("tls", "tlscacert", "tlscert", "tlskey", "tlsverify")
 _VENDORS_SOCKET = "docker.socket"
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 _HEAD = "# Written by bulwark.docker.daemon_tls.\n"
@@ -89,9 +89,9 @@ def way(
     listed = _hosts(wish, command, units, hosts)
     found.files[drop_in(service)] = _service_drop_in(wish, command, units, listed, found.notices)
     for name, unit in sorted(units.items()):
-        if name.endswith(".socket") and service in unit["triggers"] and name != UNIT:
+        if name.endswith(".socket") and service in unit["triggers"] and name != TCP_SOCKET:
             _other(name, unit, found)
-    _own(wish, service, units.get(UNIT, {}), found)
+    _own(wish, service, units.get(TCP_SOCKET, {}), found)
     return found._replace(hosts=listed)
 
 
@@ -129,13 +129,13 @@ def _service_drop_in(
     notices: list[str],
 ) -> str | None:
     """A command with other addresses, None where the service's own will do."""
-    given = {flag for flag in ("host", *KEYS) if flag in command.flags}
+    given = {flag for flag in ("host", *TLS_KEYS) if flag in command.flags}
     closes = any(map(is_tcp, command.hosts))
     adds = [f"tcp://{endpoint}" for endpoint in wish.endpoints] if wish.transport == DROP_IN else []
     takes_fd = "fd://" in (*command.hosts, *(hosts or ()))
     local = [host for host in command.hosts if not is_tcp(host)]
     needs_fd = hosts is None and not takes_fd and (wish.transport == SOCKET_UNIT or (closes and not local))
-    if not (closes or adds or needs_fd or given & set(KEYS)):
+    if not (closes or adds or needs_fd or given & set(TLS_KEYS)):
         return None
     if adds and hosts is not None:
         raise Impossible(
@@ -150,7 +150,7 @@ def _service_drop_in(
     elif adds and not local:
         adds = ["fd://" if command.hosts and _has_vendors_socket(units) else _DEFAULT_HOST, *adds]
     text = command.text
-    if closes or given & set(KEYS):
+    if closes or given & set(TLS_KEYS):
         text = _rewritten(command)
         named = sorted({str(word.source) for word in command.words if word.source.variable})
         if named:
@@ -187,13 +187,13 @@ def _rewritten(command: CommandLine) -> str:
             width = 2
         parsed = dockerd_flags.parse(arguments[: place + width])
         new = {name: values[len(before.get(name, ())) :] for name, values in parsed.items()}
-        gone = any(new.get(flag) for flag in KEYS) or any(map(is_tcp, new.get("host", ())))
+        gone = any(new.get(flag) for flag in TLS_KEYS) or any(map(is_tcp, new.get("host", ())))
         # A word with another flag beside, `-DH tcp://...`, stays, and is refused below.
-        if not gone or any(values for flag, values in new.items() if flag not in ("host", *KEYS)):
+        if not gone or any(values for flag, values in new.items() if flag not in ("host", *TLS_KEYS)):
             kept += arguments[place : place + width]
         place += width
     left = dockerd_flags.parse(kept)
-    if any(map(is_tcp, left.get("host", ()))) or set(KEYS) & set(left):
+    if any(map(is_tcp, left.get("host", ()))) or set(TLS_KEYS) & set(left):
         raise Impossible(
             f"the addresses in the command of the engine ({command.source('host')}) are written in a way that "
             "cannot be taken apart; write each as -H tcp://ADDRESS:PORT"
@@ -237,20 +237,20 @@ def _other(name: str, unit: Mapping[str, Any], found: Way) -> None:
 def _own(wish: Wish, service: str, unit: Mapping[str, Any], found: Way) -> None:
     if unit.get("drop_ins"):
         raise Impossible(
-            f"{UNIT} has drop-ins ({', '.join(unit['drop_ins'])}), which would add addresses of their own; remove "
-            "them"
+            f"{TCP_SOCKET} has drop-ins ({', '.join(unit['drop_ins'])}), which would add addresses of their own; "
+            "remove them"
         )
     wants = wish.transport == SOCKET_UNIT
     if wants:
         found.files[UNIT_FILE] = _unit(wish, service)
-        found.enabled[UNIT] = True
-        found.sockets[UNIT] = True
+        found.enabled[TCP_SOCKET] = True
+        found.sockets[TCP_SOCKET] = True
         return
     found.files[UNIT_FILE] = None
     if is_enabled(unit):
-        found.enabled[UNIT] = False
+        found.enabled[TCP_SOCKET] = False
     if unit.get("active") == "active":
-        found.sockets[UNIT] = False
+        found.sockets[TCP_SOCKET] = False
 
 
 def _unit(wish: Wish, service: str) -> str:
@@ -281,7 +281,7 @@ def changes(wanted: Way, units: Mapping[str, Any], texts: Mapping[str, str | Non
 
 def moving(wanted: Way, units: Mapping[str, Any], texts: Mapping[str, str | None]) -> dict[str, bool]:
     """The socket units that have to open or close: those that are not as wanted, or whose file changes."""
-    files = {UNIT: UNIT_FILE, **{name: drop_in(name) for name in wanted.sockets if name != UNIT}}
+    files = {TCP_SOCKET: UNIT_FILE, **{name: drop_in(name) for name in wanted.sockets if name != TCP_SOCKET}}
     return {
         name: opened
         for name, opened in wanted.sockets.items()

@@ -14,6 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.merge import differences
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.daemon_json import parse
 
+TLS_KEYS = ("tls", "tlscacert", "tlscert", "tlskey", "tlsverify")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _INDENTED = re.compile(r"\{[ \t]*\r?\n([ \t]+)\"")
 # Problems that are mended by writing the file anew -> what is done about them; those of the second table only

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import transport
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import daemon_json, reload
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import (
     api_endpoints,
@@ -196,7 +195,7 @@ def _restart(transaction: Transaction, work: Job, limits: Limits) -> None:
     if opened or closed:
         transaction.note("sockets", opened=opened, closed=closed)
         # What the service itself wants opens with its start, in the same order to systemd.
-        service.close([*closed, *(unit for unit in opened if unit == transport.UNIT)])
+        service.close([*closed, *(unit for unit in opened if unit == stage.TCP_SOCKET)])
     if opened or closed or service.state().needs_reload:
         service.daemon_reload()
     service.restart(limits.timeout, opened)

@@ -24,6 +24,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     write_json,
 )
 
+# Holds the TCP sockets of the API where daemon_tls opens them by systemd.
+TCP_SOCKET = "docker-tcp.socket"
 SCHEMA = 2
 GOOD_FOR = 3600
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

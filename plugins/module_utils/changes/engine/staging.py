@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_config import settings
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import transport
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
     checks,
     command_line,
@@ -169,13 +168,13 @@ def _with_sources(found: Ground, content: bytes) -> bytes:
     if not coming:
         return content
     settings = dict(daemon_json.read(found.target.config_path, content, force=True).settings)
-    for key in transport.KEYS:
+    for key in daemon_json.TLS_KEYS:
         source = coming.get(str(settings.get(key)))
         if source and Path(source).is_file():
             settings[key] = source
         elif source:
             return json.dumps(
-                {name: settings[name] for name in settings if name not in transport.KEYS}
+                {name: settings[name] for name in settings if name not in daemon_json.TLS_KEYS}
             ).encode()
     return json.dumps(settings).encode()
 

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import limits, reading
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.units import listens
 
 _SECONDS = 20
 _PROPERTIES = (
@@ -20,7 +20,6 @@ _PROPERTIES = (
 _TRIGGERS = (".socket", ".path", ".timer", ".automount")
 _OF_THE_ADMINISTRATOR = "/etc/systemd/system/"
 _BUS_SERVICES = ("/usr/share/dbus-1/system-services", "/usr/local/share/dbus-1/system-services")
-_LISTEN = re.compile(r"(.*) \((\w+)\)$")
 
 
 class Unit(NamedTuple):
@@ -126,7 +125,6 @@ def _unit(block: str) -> Unit:
     def text(name: str) -> str:
         return values.get(name, [""])[0]
 
-    listens = (_LISTEN.match(value) for value in values.get("Listen", ()))
     return Unit(
         text("Id"),
         words("Names"),
@@ -138,7 +136,7 @@ def _unit(block: str) -> Unit:
         words("Triggers"),
         tuple(sorted({*words("RequiredBy"), *words("BoundBy")})),
         text("Accept") == "yes",
-        tuple((match[2], match[1]) for match in listens if match),
+        tuple((each["type"], each["address"]) for each in listens(values.get("Listen", ()))),
     )
 
 

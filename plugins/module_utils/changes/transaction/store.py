@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import ExplainedError
+from ansible_collections.bulwark.docker.plugins.module_utils.base.state_directory import STATE
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.loaded_config import STATE
 
 LOCK_PAUSE = 0.2
 RESERVE_SIZE = 128 * 1024

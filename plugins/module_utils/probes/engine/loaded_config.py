@@ -10,8 +10,8 @@ from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import reading
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.base.state_directory import STATE
 
-STATE = "/var/lib/bulwark"
 RECORD = Path(STATE, "in-force.json")
 
 

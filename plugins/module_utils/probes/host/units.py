@@ -131,7 +131,8 @@ def _files(values: list[str]) -> list[str]:
     return [_OPTION.sub("", value) for value in values]
 
 
-def _listens(values: list[str]) -> list[dict[str, str]]:
+def listens(values: Iterable[str]) -> list[dict[str, str]]:
+    """The sockets of `Listen=ADDRESS (Stream)`, as systemctl shows them: {type, address} each."""
     found = (_LISTEN.match(value) for value in values)
     return [{"type": match.group(2), "address": match.group(1)} for match in found if match]
 
@@ -157,7 +158,7 @@ _FIELDS: tuple[tuple[str, str, Callable[[list[str]], Any]], ...] = (
     ("main_pid", "MainPID", _number),
     ("triggered_by", "TriggeredBy", _words),
     ("triggers", "Triggers", _words),
-    ("listens", "Listen", _listens),
+    ("listens", "Listen", listens),
     ("ip_address_deny", "IPAddressDeny", _in_order),
     ("needs_reload", "NeedDaemonReload", _yes),
 )

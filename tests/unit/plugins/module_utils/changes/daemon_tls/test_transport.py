@@ -12,13 +12,13 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.
     DROP_IN,
     NONE,
     SOCKET_UNIT,
-    UNIT,
     UNIT_FILE,
     Impossible,
     Way,
     Wish,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import command_line
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.stage import TCP_SOCKET
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 
@@ -268,7 +268,7 @@ def test_socket_unit_that_cannot_be_disabled(tmp_path, state):
 
 
 def test_drop_ins_of_our_own_unit(tmp_path):
-    units = {**VENDORS, UNIT: socket("192.0.2.1:2376", drop_ins=["/etc/systemd/system/x.conf"])}
+    units = {**VENDORS, TCP_SOCKET: socket("192.0.2.1:2376", drop_ins=["/etc/systemd/system/x.conf"])}
     with pytest.raises(Impossible, match=r"/etc/systemd/system/x.conf"):
         way(tmp_path, "dockerd -H fd://", units=units)
 
@@ -290,21 +290,21 @@ def unit_text(tmp_path) -> str:
 def test_what_is_not_so_yet(tmp_path):
     """From nothing to the unit, from there to nothing, and twice nothing to do."""
     there, text = way(tmp_path, "dockerd -H fd://"), unit_text(tmp_path)
-    has_it = {**VENDORS, UNIT: socket("192.0.2.1:2376")}
+    has_it = {**VENDORS, TCP_SOCKET: socket("192.0.2.1:2376")}
     assert list(transport.changes(there, VENDORS, {})) == [
         steps.file(ROOT, UNIT_FILE, text),
-        steps.enablement(UNIT, True),
+        steps.enablement(TCP_SOCKET, True),
     ]
-    assert transport.moving(there, VENDORS, {}) == {UNIT: True}
+    assert transport.moving(there, VENDORS, {}) == {TCP_SOCKET: True}
     assert list(transport.changes(there, has_it, {UNIT_FILE: text})) == []
     assert transport.moving(there, has_it, {UNIT_FILE: text}) == {}
 
     gone = way(tmp_path, "dockerd -H fd://", "none", units=has_it)
     assert list(transport.changes(gone, has_it, {UNIT_FILE: text})) == [
-        steps.enablement(UNIT, False),
+        steps.enablement(TCP_SOCKET, False),
         steps.file(ROOT, UNIT_FILE, None),
     ]
-    assert transport.moving(gone, has_it, {UNIT_FILE: text}) == {UNIT: False}
+    assert transport.moving(gone, has_it, {UNIT_FILE: text}) == {TCP_SOCKET: False}
     gone = way(tmp_path, "dockerd -H fd://", "none")
     assert (list(transport.changes(gone, VENDORS, {})), transport.moving(gone, VENDORS, {})) == ([], {})
 
@@ -317,11 +317,11 @@ def test_from_the_drop_in_to_the_unit_and_never_both(tmp_path):
     assert list(transport.changes(wanted, VENDORS, texts)) == [
         steps.file(ROOT, OURS, None),
         steps.file(ROOT, UNIT_FILE, text),
-        steps.enablement(UNIT, True),
+        steps.enablement(TCP_SOCKET, True),
     ]
 
 
 def test_the_unit_opens_anew_at_another_address(tmp_path):
-    has_it = {**VENDORS, UNIT: socket("192.0.2.9:2376")}
+    has_it = {**VENDORS, TCP_SOCKET: socket("192.0.2.9:2376")}
     wanted = way(tmp_path, "dockerd -H fd://", units=has_it)
-    assert transport.moving(wanted, has_it, {UNIT_FILE: "another"}) == {UNIT: True}
+    assert transport.moving(wanted, has_it, {UNIT_FILE: "another"}) == {TCP_SOCKET: True}
