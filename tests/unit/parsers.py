@@ -171,7 +171,7 @@ PARSERS: dict[str, Parser] = {
     "exec start": Parser(
         lambda text: units._exec_start([text]), "{ path=/x ; argv[]=/x -H fd:// ; ignore_errors=no ; }"
     ),
-    "listens": Parser(lambda text: units._listens([text]), "/run/docker.sock (Stream)"),
+    "listens": Parser(lambda text: units.listens([text]), "/run/docker.sock (Stream)"),
     "dockerd's log": Parser(validate._message, 'time="x" level=fatal msg="unable: a \\"b\\" (from flag: c)"'),
     "/etc/subuid": Parser(subids._parsed, "root:100000:65536\n# x\n1000:165536:65536\n", (ValueError,)),
     "time": Parser(timestamps.seconds, "2026-01-01T00:00:00.123456789Z"),
