@@ -33,7 +33,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine impo
     staging,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.stage import TCP_SOCKET
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground, Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.location import located
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps

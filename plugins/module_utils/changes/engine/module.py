@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulwark.docker.plugins.module_utils.base import redact
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import ExplainedError
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import errors
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import (
     apply,
     operations,
@@ -104,7 +105,7 @@ class EngineModule:
                 transaction=problem.transaction,
                 journal=problem.journal,
             )
-        except staging.Unfit as problem:
+        except errors.Unfit as problem:
             self._fail(f"Nothing was changed: {problem}.")
         except ExplainedError as problem:
             self._fail(str(problem))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Place
+from ansible_collections.bulwark.docker.plugins.module_utils.changes import errors
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import checks
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import (
     api_endpoints,
@@ -64,7 +65,7 @@ def apply_staged(store: Store, user: str | None, limits: Limits, consents: Conse
         return {}
     try:
         return _carried_out(store, target, staged, limits, consents)
-    except (Refused, staging.Unfit):
+    except (Refused, errors.Unfit):
         # Refused once, it must not lie there to be applied by a later play.
         stage.drop(store, target.name)
         api_endpoints.discard(staged.proof)
@@ -149,7 +150,7 @@ def _check(work: apply.Job) -> None:
     allowed = work.stage.consents.get("allow_data_switch", False)
     problems = checks.problems(work.after, found.command, staging.context(found, allowed))
     if problems:
-        raise staging.Unfit([each.message for each in problems])
+        raise errors.Unfit([each.message for each in problems])
     content = apply.encoded(work.stage) if work.stage.config else found.live.content
     ids_to_come = any(step.kind in (accounts.ACCOUNT, accounts.SUBIDS) for step in work.stage.steps)
     staging.check_with_dockerd(found, content, ids_to_come)

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.context import (
     Case,
     Named,

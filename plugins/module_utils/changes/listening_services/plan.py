@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services import (
     decisions as listener_decisions,
 )

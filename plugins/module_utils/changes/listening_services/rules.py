@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services import (
     rebind as listener_places,
 )

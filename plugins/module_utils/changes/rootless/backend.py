@@ -14,8 +14,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.base import text
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import hidden_data
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import Target
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import account as accounts
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import (
     atomic_files,

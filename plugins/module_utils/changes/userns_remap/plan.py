@@ -15,7 +15,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd imp
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.merge import differences
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import staging
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.plan import is_down
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground, Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import containers, subids
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step

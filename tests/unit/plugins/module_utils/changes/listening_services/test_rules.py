@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Unfit
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.matching import (
     matches,
 )
