@@ -172,8 +172,9 @@ def _containers(api: EngineApi, around: containers.Surroundings) -> list[dict[st
     found = [each for each in read if each is not None]
     if any(is_error(each["config"]) for each in found):
         # Details of a container that is being removed come late or never (seen with 26.1).
-        there = {listed["Id"] for listed in api.get(_LIST)}
-        found = [each for each in found if each["id"] in there]
+        listed = attempt(api.get, _LIST)
+        there = {each["Id"] for each in ([] if is_error(listed) else listed)}
+        found = [each for each in found if is_error(listed) or each["id"] in there]
     return _sorted(found)
 
 
