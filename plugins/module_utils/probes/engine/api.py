@@ -55,8 +55,7 @@ class _Socket(socket.socket):
 
     def recv_into(self, *arguments: Any) -> int:
         self._connection.check_deadline()
-        left = self._connection.deadline - time.monotonic()
-        self.settimeout(max(_LEAST, min(self._connection.timeout, left)))
+        self.settimeout(max(_LEAST, self._connection.deadline - time.monotonic()))
         return super().recv_into(*arguments)
 
 

@@ -23,6 +23,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine impor
     resources,
     swarm,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.answers import AuditedApi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import (
     EngineApi,
     NotFound,
@@ -111,7 +112,7 @@ def _ask(
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
-    api = EngineApi(engine["socket"], timeout, owner_of(engine, walked))
+    api = AuditedApi(engine["socket"], timeout, owner_of(engine, walked))
     try:
         version = attempt(resources.version, api.get("/version"))
     except Silent as problem:
