@@ -254,7 +254,9 @@ findings:
       type: str
       sample: "1 of 4: backup."
     subjects:
-      description: The containers, files, sockets and so on that do not hold or could not be read.
+      description:
+        - The containers, files, sockets and so on that do not hold or could not be read.
+        - Where a result has no room for all, the worst, and RV(findings[].message) says how many there are.
       type: list
       elements: dict
       sample:

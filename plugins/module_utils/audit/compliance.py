@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import catalogue, judge, waivers
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import catalogue, judge, returned, waivers
 
 FINDINGS_SCHEMA = 1
 
@@ -35,6 +35,7 @@ def audit(snapshot: Mapping[str, Any], options: Mapping[str, Any], today: str) -
     findings = judge.findings_of(snapshot, controls, options["parameters"], options["severities"])
     waivers.attest(findings, options["attestations"], today)
     shown = waivers.waive(findings, options["waivers"], today)
+    returned.shorten(findings)
     return {
         "schema": FINDINGS_SCHEMA,
         "profile": "custom" if options["controls"] else options["profile"],

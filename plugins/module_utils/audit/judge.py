@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import returned
 from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import (
@@ -101,7 +102,7 @@ def _finding(control: Control, case: Case, engine: Mapping[str, Any] | None, sev
         "verdict": verdict,
         "engine": engine["name"] if engine is not None else None,
         "scope": control.scope,
-        "message": reason or _message(verdict, counts, subjects),
+        "message": returned.text(reason or _message(verdict, counts, subjects)),
         "subjects": subjects,
         "counts": {verdict: count for verdict, count in counts.items() if count},
         "remedy": _remedy(control, _user_of(engine)) if verdict in (FAIL, MANUAL) else None,
@@ -200,12 +201,12 @@ def _subject(item: Item, deviation: Deviation) -> dict[str, Any]:
     return {
         "kind": item.kind,
         # A saved snapshot may hold anything in the place of a name.
-        "id": str(item.id),
-        "name": str(item.name),
+        "id": returned.text(str(item.id)),
+        "name": returned.text(str(item.name)),
         "verdict": deviation.verdict,
-        "expected": deviation.expected,
-        "actual": deviation.actual,
-        "evidence": evidence if evidence is None else str(evidence),
+        "expected": returned.value(deviation.expected),
+        "actual": returned.value(deviation.actual),
+        "evidence": evidence if evidence is None else returned.text(str(evidence)),
         "waiver": None,
     }
 

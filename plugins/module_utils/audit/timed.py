@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import returned
 from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit
 from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import take, whole
@@ -70,7 +71,7 @@ def judged(snapshot: dict[str, Any], options: Mapping[str, Any], today: str) -> 
     """The result of the module, without `changed`."""
     deadline.extend(_SECONDS_TO_JUDGE)
     result = audit(snapshot, options, today)
-    return {**result, "snapshot": snapshot} if options["snapshot"] else result
+    return {**result, "snapshot": returned.fitting(snapshot, result)} if options["snapshot"] else result
 
 
 def place(problem: BaseException) -> str:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_keys import KNOWN
@@ -19,14 +19,16 @@ _CREDENTIAL_NAME = re.compile(
 )
 # Every run of these characters is a match, so that none is looked at twice.
 _NAME = re.compile(r"([\w.-]+)(=?)")
-# Inside a value such as the options of a CIFS volume, where a doubled comma stands for one.
-_PAIRED_VALUE = re.compile(r"(?:[^,\s]|,,)+")
+# What may end a value such as the options of a CIFS volume, where a doubled comma stands for one.
+_MAY_END = re.compile(r",+|\s")
 _BLANKS = re.compile(r"(\s+)")
 _END_OF_AUTHORITY = re.compile(r"[/?#]|$")
 # A password that holds a slash, which no standard allows and people write; a port is none.
 _USER_AND_PASSWORD = re.compile(r"[^/?#\s:@]+:(?!\d*(?:[/?#]|$))")
 # Without a scheme, as in insecure-registries; not `image:tag@sha256:...`.
-_BARE_USER = re.compile(r"([^=,]*=)?[^/?#:@=,]+:[^/]*@(?!sha\d+:)")
+_BARE_USER = re.compile(r"([^=,]*=)?[^/?#:@=,]+:(?:[^/]*|(?!\d*[/?#])\S*)@(?!sha\d+:)")
+# Where a credential may begin in a word whose end was not seen.
+_MAY_BEGIN = re.compile("[:=@]")
 _QUERY_VALUE = re.compile(r"([?&][^=?&#\s]*)=[^&#\s]+")
 # Of one word, and of all words of a command line.
 _LONGEST_WORD, _LONGEST_LINE = 4096, 32_768
@@ -101,16 +103,29 @@ def _without_values(text: str) -> str:
         if name is None:
             return "".join((*kept, text[copied:]))
         at = name.end()
-        value = _PAIRED_VALUE.match(text, at) if name[2] and _is_credential(name[1]) else None
-        if value:
+        end = _end_of_value(text, at) if name[2] and _is_credential(name[1]) else at
+        if end > at:
             kept += [text[copied:at], REDACTED]
-            copied = at = value.end()
+            copied = at = end
+
+
+def _end_of_value(text: str, begin: int) -> int:
+    for found in _MAY_END.finditer(text, begin):
+        if found[0].isspace():
+            return found.start()
+        if len(found[0]) % 2:
+            return found.end() - 1
+    return len(text)
 
 
 def _without_bare_users(text: str) -> str:
     """`u:p@host` in the place of an address, on its own or as the value of an option."""
     found = _BARE_USER.match(text) if "@" in text and "://" not in text else None
     return text if found is None else (found[1] or "") + text[found.end() :]
+
+
+def _without_credentials(text: str) -> str:
+    return _without_bare_users(_without_pairs(text))
 
 
 def _is_credential(name: str) -> bool:
@@ -126,9 +141,12 @@ def options(value: Any, name: str = "", secret: bool = False) -> Any:
     if isinstance(value, Mapping):
         return {_without_pairs(str(key)): options(entry, str(key), secret) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
+        # Such as the arguments of a runtime.
+        if not secret and all(isinstance(entry, str) for entry in value):
+            return list(_words(value))
         return [options(entry, name, secret) for entry in value]
     if isinstance(value, str) and value:
-        return REDACTED if secret else _without_bare_users(_without_pairs(value))
+        return REDACTED if secret else _without_credentials(value)
     return value
 
 
@@ -145,7 +163,9 @@ def secrets(value: Any, name: str = "", secret: bool = False) -> set[str]:
     if isinstance(value, Mapping):
         return {found for key, entry in value.items() for found in secrets(entry, str(key), secret)}
     if isinstance(value, (list, tuple)):
-        return {found for entry in value for found in secrets(entry, name, secret)}
+        kept = options(value, name, secret)
+        own = {each for each, left in zip(value, kept) if isinstance(each, str) and each != left}
+        return own.union(*(secrets(entry, name, secret) for entry in value if not isinstance(entry, str)))
     return {value} if isinstance(value, str) and options(value, name, secret) != value else set()
 
 
@@ -155,20 +175,34 @@ def words(argv: Sequence[str]) -> list[str]:
     Long words are cut, and so is a long line: anybody may run a process by the name of an engine.
     """
     kept: list[str] = []
-    awaited, left = False, _LONGEST_LINE
-    for word in argv:
+    left = _LONGEST_LINE
+    for word, redacted in zip(argv, _words(argv)):
         if left <= 0:
             return [*kept, _CUT]
         left -= len(word) + 1
-        if len(word) > _LONGEST_WORD:
-            word = word[:_LONGEST_WORD] + _CUT
+        # Only now: of a URL that is cut before its @, nobody could tell the password.
+        kept.append(redacted if len(redacted) <= _LONGEST_WORD else redacted[:_LONGEST_WORD] + _CUT)
+    return kept
+
+
+def _words(argv: Iterable[str]) -> Iterator[str]:
+    awaited = False
+    for word in argv:
         if awaited and not word.startswith("-"):
-            kept.append(REDACTED)
+            yield REDACTED if word else word
             awaited = False
             continue
-        kept.append(_without_bare_users(_without_pairs(word)))
+        yield _without_credentials(word)
         awaited = word.startswith("-") and "=" not in word and _is_credential(word)
-    return kept
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text that is too long; of its last word only what stands before a possible credential."""
+    if len(text) <= most:
+        return text
+    last = len(text[:most].rsplit(None, 1)[-1]) if text[:most].strip() else 0
+    begins = _MAY_BEGIN.search(text, most - last, most)
+    return text[: begins.start() if begins else most] + _CUT
 
 
 def environment(variables: Iterable[str] | None) -> tuple[list[str], dict[str, str]]:

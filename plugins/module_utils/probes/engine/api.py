@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any, NoReturn
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base import foreign_json, identity
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline, foreign_json, identity
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
 
 SIZE_LIMIT = foreign_json.SIZE_LIMIT
@@ -21,6 +21,8 @@ TOTAL_SIZE_LIMIT = 128 * 1024 * 1024
 CALLS_THAT_MAY_HANG = 12
 _PART = 64 * 1024
 _MESSAGE_LIMIT = 300
+# Seconds; none at all would not wait for what is there already.
+_LEAST = 0.01
 
 # cause: (state of the engine, what is wrong and the way out)
 _SILENCE: tuple[tuple[type[OSError], str, str], ...] = (
@@ -53,6 +55,7 @@ class _Socket(socket.socket):
 
     def recv_into(self, *arguments: Any) -> int:
         self._connection.check_deadline()
+        self.settimeout(max(_LEAST, self._connection.deadline - time.monotonic()))
         return super().recv_into(*arguments)
 
 
@@ -78,7 +81,7 @@ class _Connection(HTTPConnection):
 
 
 class EngineApi:
-    """The engine behind a Unix socket. A wait may take `timeout` seconds, a call twice that.
+    """The engine behind a Unix socket. A call may take `timeout` seconds, its connection as long again.
 
     `owner` is the account that the engine runs as; whoever else listens there is not talked to.
     Paths are given without an API version: the engine answers with its own, none can be too old or too new.
@@ -145,7 +148,7 @@ class EngineApi:
     ) -> tuple[int, bytes]:
         """(status, body); a body beyond SIZE_LIMIT is cut right after it."""
         connection = self._connection
-        connection.deadline = min(time.monotonic() + self._timeout, self._end)
+        connection.deadline = deadline.end(min(time.monotonic() + self._timeout, self._end))
         connection.check_deadline()
         reused = connection.sock is not None
         try:

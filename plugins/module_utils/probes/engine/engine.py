@@ -23,6 +23,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine impor
     resources,
     swarm,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.answers import AuditedApi
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import (
     EngineApi,
     NotFound,
@@ -111,7 +112,7 @@ def _ask(
     orphans = partial(_orphans, engine, walked, around)
     if engine["state"] == "stopped":
         return _silent("stopped", engine["error"] or "the engine does not run", orphans)
-    api = EngineApi(engine["socket"], timeout, owner_of(engine, walked))
+    api = AuditedApi(engine["socket"], timeout, owner_of(engine, walked))
     try:
         version = attempt(resources.version, api.get("/version"))
     except Silent as problem:
@@ -172,8 +173,9 @@ def _containers(api: EngineApi, around: containers.Surroundings) -> list[dict[st
     found = [each for each in read if each is not None]
     if any(is_error(each["config"]) for each in found):
         # Details of a container that is being removed come late or never (seen with 26.1).
-        there = {listed["Id"] for listed in api.get(_LIST)}
-        found = [each for each in found if each["id"] in there]
+        listed = attempt(api.get, _LIST)
+        there = {each["Id"] for each in ([] if is_error(listed) else listed)}
+        found = [each for each in found if is_error(listed) or each["id"] in there]
     return _sorted(found)
 
 

@@ -39,6 +39,10 @@ _SHARED_UNITS = (
 # For all homes together, and for the files of one engine; some may lie on a file server that is gone.
 _SECONDS = 3
 _SECONDS_TO_CONNECT = 1
+_MOST_ENGINES = 64
+_TOO_MANY = (
+    f"only {_MOST_ENGINES} engines of accounts are looked at, those of the accounts that are known first"
+)
 _HOMELESS = ("", "/", "/nonexistent", "/dev/null")
 
 
@@ -74,8 +78,12 @@ def find(
     set_up = [user["uid"] for user in idle if user["home"] not in _HOMELESS]
     running.update((uid, Running()) for uid in _with_units(by_uid, set_up) if uid not in running)
     # Whatever keeps an audit waiting in one home, the engines that are known stay known.
-    others = [unread(error(deadline.reason()))] if deadline.passed() else []
-    found = [_contained(by_uid[uid], engine, processes) for uid, engine in running.items()]
+    why = deadline.reason() if deadline.passed() else _TOO_MANY if len(running) > _MOST_ENGINES else None
+    others = [unread(error(why))] if why else []
+    # An account with subordinate ids can let something run for each of them; of these nobody has an account.
+    named = {user["uid"] for user in known}
+    looked_at = sorted(running, key=lambda uid: (uid not in named, uid))[:_MOST_ENGINES]
+    found = [_contained(by_uid[uid], running[uid], processes) for uid in looked_at]
     return sorted([*found, *others], key=lambda engine: str(engine["name"]))
 
 

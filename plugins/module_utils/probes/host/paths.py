@@ -64,13 +64,11 @@ def paths(snapshot: Mapping[str, Any]) -> list[Place]:
     for name, unit in units.items():
         if name.startswith(("docker", "containerd")) or "docker.service" in (unit.get("triggers") or ()):
             found.update(_places(_of_unit(unit), ROOT))
-    for engine in _list(snapshot.get("engines")):
-        # What one engine tells in another shape must not cost the paths of the others.
-        named = attempt(list, _of_engine(engine))
-        found.update(_places([] if is_error(named) else named, _owner_of_engine(engine)))
+    for engine in _engines(snapshot):
+        found.update(_places(_contained(_of_engine(engine)), _owner_of_engine(engine)))
     groups = _groups(snapshot)
     for client in _list(snapshot.get("clients")):
-        found.update(_places(_of_client(client), _owner_of_client(client, groups)))
+        found.update(_places(_contained(_of_client(client)), _owner_of_client(client, groups)))
     return sorted(
         found | {Place(other, each.owner) for each in found for other in _other_spellings(each.path)}
     )
@@ -84,11 +82,17 @@ def pem_files(snapshot: Mapping[str, Any]) -> list[Place]:
     found: set[Place] = set()
     groups = _groups(snapshot)
     for client in _list(snapshot.get("clients")):
-        found.update(_places(_of_client(client), _owner_of_client(client, groups)))
-    for engine in _list(snapshot.get("engines")):
+        found.update(_places(_contained(_of_client(client)), _owner_of_client(client, groups)))
+    for engine in _engines(snapshot):
         found.update(_places(_named_by_settings(engine, _TLS_SETTINGS), _owner_of_engine(engine)))
     known = _mapping(snapshot.get("files"))
     return sorted(place for place in found if known.get(place.path))
+
+
+def _contained(named: Iterable[Any]) -> list[Any]:
+    """What one engine or client tells in another shape must not cost the paths of the others."""
+    found = attempt(list, named)
+    return [] if is_error(found) else found
 
 
 def _places(named: Iterable[Any], owner: Owner) -> Iterator[Place]:
@@ -103,6 +107,13 @@ def _can_be_opened(path: str) -> bool:
         return b"\0" not in os.fsencode(path)
     except UnicodeError:
         return False
+
+
+def _engines(snapshot: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Without those of accounts that nobody knows: what stands for them names no path, and has no owner."""
+    for engine in _list(snapshot.get("engines")):
+        if engine.get("user") is None or engine.get("uid") is not None:
+            yield engine
 
 
 def _owner_of_engine(engine: Mapping[str, Any]) -> Owner:
@@ -131,7 +142,7 @@ def _of_unit(unit: Mapping[str, Any]) -> Iterable[Any]:
 def _of_engine(engine: Mapping[str, Any]) -> Iterable[Any]:
     config = _mapping(engine.get("config"))
     yield from (config.get("path"), config.get("target"), engine.get("socket"))
-    if engine.get("user") and isinstance(engine.get("socket"), str):
+    if engine.get("user") and str(engine.get("socket")).startswith("/"):
         # The containerd that a rootless engine runs for itself.
         yield f"{posixpath.dirname(engine['socket'])}/docker/containerd/containerd.sock"
     yield _mapping(engine.get("binary")).get("path")

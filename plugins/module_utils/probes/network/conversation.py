@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import IO, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base import limits
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline, limits
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
 
 SIZE_LIMIT = 64 * 1024
@@ -31,12 +31,13 @@ class Said(NamedTuple):
 def first_words(argv: Sequence[str], seconds: float, stdin: bytes) -> Said:
     """Run a program in the C locale, and end it when it has written enough or the time is over.
 
-    Its input, which must fit into a pipe, ends after `stdin`. Raises Unreadable when the program is not installed.
+    The audit's deadline ends it too. Its input, which must fit into a pipe, ends after `stdin`.
+    Raises Unreadable when the program is not installed.
     """
     program = limits.find(argv[0])
     if program is None:
         raise Unreadable(f"{argv[0]} is not installed")
-    end = time.monotonic() + seconds
+    end = deadline.end(time.monotonic() + seconds)
     with subprocess.Popen(
         [program, *argv[1:]],
         stdin=subprocess.PIPE,

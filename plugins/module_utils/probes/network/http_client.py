@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline as audit
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, error
 
 # More is not needed to know who answers.
@@ -71,8 +72,12 @@ def ask(scheme: str, address: str, port: int, path: str, timeout: float, body: b
 
 
 def connected(scheme: str, address: str, port: int, timeout: float) -> Any:
-    """A connection, over "https" after the handshake."""
-    connection = socket.create_connection((address, port), timeout)
+    """A connection, over "https" after the handshake. Each of the two takes `timeout` seconds at most, and less where
+    the audit's deadline comes first."""
+    given = audit.left(timeout)
+    if not given:
+        raise socket.timeout("timed out")
+    connection = socket.create_connection((address, port), given)
     if scheme == "http":
         return connection
     try:
@@ -103,7 +108,7 @@ def exchange(
     complete: Callable[[bytearray], bool] | None = None,
 ) -> None:
     """Send, and add to `received` until the answer is complete (without `complete`: in HTTP). Raises OSError."""
-    complete = complete or _complete
+    complete, deadline = complete or _complete, audit.end(deadline)
     try:
         connection.sendall(question)
     except OSError:
@@ -178,11 +183,14 @@ def together(
     """`function` of each item, several at once, so that limits of time do not add up; never raises.
 
     An item whose function fails has an error mark in its place. So have those whose turn does not come in a dozen
-    times `timeout`; whoever has many of them takes turns with the others, and so cannot keep them from being asked.
+    times `timeout`, and those that have no answer at the audit's deadline; whoever has many of them takes turns with
+    the others, and so cannot keep them from being asked.
     """
-    results: list[Any] = [error("not asked: too many others did not answer in time")] * len(items)
+    unanswered = error("not asked: too many others did not answer in time")
+    results: list[Any] = [unanswered] * len(items)
     waiting = list(reversed(_in_turns([whose(item) for item in items])))
-    end = time.monotonic() + _MAY_HANG * timeout
+    last = audit.end()
+    end = min(last, time.monotonic() + _MAY_HANG * timeout)
 
     def work() -> None:
         while time.monotonic() < end:
@@ -190,15 +198,20 @@ def together(
                 place = waiting.pop()
             except IndexError:
                 return
-            results[place] = attempt(function, items[place])
+            answer = attempt(function, items[place])
+            # What a question says that the deadline has cut short is no answer.
+            if time.monotonic() < last:
+                results[place] = answer
 
     workers = [threading.Thread(target=work, daemon=True) for _unused in range(min(_AT_ONCE, len(items)) - 1)]
     for worker in workers:
         worker.start()
     work()
     for worker in workers:
-        worker.join()
-    return results
+        worker.join(audit.left(threading.TIMEOUT_MAX))
+    # A copy: who answers later still writes.
+    late = error(audit.reason()) if audit.passed() else unanswered
+    return [late if each is unanswered else each for each in results]
 
 
 def _in_turns(owners: Sequence[Any]) -> list[int]:

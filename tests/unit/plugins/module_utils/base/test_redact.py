@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -138,6 +139,51 @@ def test_secrets() -> None:
 )
 def test_words(given: list[str], kept: list[str]) -> None:
     assert redact.words(given) == kept
+
+
+def test_a_word_is_redacted_before_it_is_cut() -> None:
+    long = "hunter2" * 1000
+    assert redact.words(["etcd", f"https://user:{long}@h"]) == ["etcd", "https://h"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("short u:p@h", "short u:p@h"),
+        ("a b " + "x" * 50, "a b xxxxxxxxxxxxxxxx(cut)"),
+        ("a b https://user:hunter2hunter2@h", "a b https(cut)"),
+        ("a password=hunter2hunter2hunter2", "a password(cut)"),
+        ("user:hunter2hunter2hunter2@host", "user(cut)"),
+        (" " * 50, " " * 20 + "(cut)"),
+    ],
+)
+def test_a_text_is_cut_without_the_beginning_of_a_credential(given: str, kept: str) -> None:
+    assert redact.cut(given, 20) == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["--token", "hunter2", "--debug"], ["--token", "(redacted)", "--debug"]),
+        (["--token", ""], ["--token", ""]),
+        (["u:s/hunter2@x", "h:5000/a@b", "h:5000", "vol:/a@b"], ["x", "h:5000/a@b", "h:5000", "vol:/a@b"]),
+        (["i:t@sha256:ab", "i:t/x@sha256:ab"], ["i:t@sha256:ab", "i:t/x@sha256:ab"]),
+    ],
+)
+def test_a_list_of_texts_is_a_command_line(given: list[str], kept: list[str]) -> None:
+    assert redact.options({"runtimes": {"r": {"runtimeArgs": given}}})["runtimes"]["r"]["runtimeArgs"] == kept
+    hidden = {each for each, left in zip(given, kept) if each != left}
+    assert redact.secrets({"runtimeArgs": given}) == hidden
+
+
+def test_a_value_without_an_end_takes_no_memory_of_its_own() -> None:
+    tracemalloc.start()
+    try:
+        for value in ("a" * 2_000_000, "," * 2_000_000):
+            assert redact.options({"o": f"x,password={value}"})["o"] == "x,password=(redacted)"
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_long_command_lines_are_cut() -> None:

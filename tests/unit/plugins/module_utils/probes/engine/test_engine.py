@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine as engine_probe
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.engine import ask, ask_all
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes
@@ -145,6 +147,16 @@ def test_container_whose_details_hang_while_it_is_removed_is_skipped() -> None:
     found, _unused = asked(answers, timeout=0.5)
     assert len(found["containers"]) == 6
     assert "vanilla" not in names(found)
+
+
+def test_container_that_hangs_at_the_deadline_costs_itself() -> None:
+    answers = recorded("26.1.5")
+    answers[inspect_path(answers, "vanilla")] = _mute
+    answers["/containers/json?all=1"].sort(key=lambda listed: listed["Names"] == ["/vanilla"])
+    with deadline.limited(1.0):
+        found, _unused = asked(answers, timeout=3.0)
+    assert len(found["containers"]) == 7
+    assert [is_error(each["config"]) for each in found["containers"]] == [False] * 6 + [True]
 
 
 @pytest.mark.parametrize("answer", [lambda: (500, {"message": "boom"}), {"Id": "x"}, [], None])

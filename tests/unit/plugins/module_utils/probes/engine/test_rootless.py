@@ -100,6 +100,18 @@ def test_a_name_makes_no_engine(processes: dict[int, Any], tmp_path: Path) -> No
     assert rootless.find(processes, accounts(tmp_path)) == []
 
 
+def test_engines_without_number_cost_none_of_a_known_account(tmp_path: Path) -> None:
+    """As an account with subordinate ids starts them, one for each id."""
+    many: dict[int, dict[str, Any]] = {}
+    for at in range(100):
+        kit, uid = 2_000_000 + 2 * at, 20_000 + at
+        many |= {**entry(kit, "rootlesskit", uid=uid), **entry(kit + 1, "dockerd", ppid=kit, uid=uid)}
+    found = rootless.find({**many, **tree(2_100_000)}, accounts(tmp_path))
+    assert len(found) == 65
+    assert "rootless:alice" in {engine["name"] for engine in found}
+    assert [engine["error"] for engine in found if engine["uid"] is None] == [rootless._TOO_MANY]
+
+
 def test_set_up_and_not_running(home: Path) -> None:
     lay(home, {".config/systemd/user/docker.service": "[Service]\n", ".config/docker/daemon.json": "{"})
     (engine,) = rootless.find({}, accounts(home))

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import ROOT, Owner
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.rootless import unread
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.files import files
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.paths import paths, pem_files
 
 UNITS = {
@@ -178,6 +180,27 @@ def test_each_path_has_the_owner_who_names_it():
 def test_an_engine_of_another_shape_costs_its_own_paths():
     odd = {**ENGINE, "containers": [{"mounts": [7]}]}
     assert "/srv/key.pem" in of(engines=[odd, ENGINE])
+
+
+def test_engines_that_nobody_knows_cost_no_path_of_others():
+    """`user` is then "*", and whose it is not known: `files` was an error as a whole."""
+    unknown = unread({"error": "the homes of accounts do not answer"})
+    snapshot = {"engines": [ENGINE, unknown], "files": {"/srv/key.pem": {"type": "file"}}}
+    assert paths(snapshot) == paths({"engines": [ENGINE]})
+    assert files(paths(snapshot))["/etc/subuid"] == files(["/etc/subuid"])["/etc/subuid"]
+    assert [place.path for place in pem_files(snapshot)] == ["/srv/key.pem"]
+
+
+@pytest.mark.parametrize("socket", ["", "own.sock", "../own.sock"])
+def test_a_socket_that_is_no_path_leads_to_no_containerd(socket):
+    engine = {"user": "alice", "uid": 1000, "gid": 1000, "socket": socket}
+    assert paths({"engines": [engine]}) == paths({})
+
+
+def test_a_client_of_another_shape_costs_its_own_paths():
+    odd = {"user": "bob", "uid": 1001, "home": "/home/bob", "contexts": [{"certificate": 7}]}
+    assert paths({"clients": [odd, CLIENT]}) == paths({"clients": [CLIENT]})
+    assert pem_files({"clients": [odd]}) == []
 
 
 def test_pem_files_are_those_that_exist():

@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import services as probe
 
 from tests.unit.plugins.module_utils.probes.tcp_server import certificate, http, serving
@@ -202,3 +204,18 @@ def test_the_length_of_an_answer_does_not_cost_the_others() -> None:
     with serving(digits) as hostile, serving(ETCD) as port:
         found = probe.services([published(hostile, 9090), published(port, 2379)], 1)
     assert [each["kind"] for each in found] == ["etcd"]
+
+
+def test_mute_listeners_cost_themselves_at_the_deadline() -> None:
+    """S6: 40 of one account, beside an etcd that answers at once, turned all services to unknown."""
+    mute = [{"name": "etcd", "uid": 1000}]
+    with serving(None) as silent, serving(ETCD) as port, deadline.limited(1.5):
+        listeners = [listener(silent, owners=mute) for _unused in range(40)]
+        listeners.append(listener(port, owners=[{"name": "etcd", "uid": 0}]))
+        begun = time.monotonic()
+        found = attempt(probe.services, listeners, 1.0)
+        assert time.monotonic() - begun < 1.5 + deadline.GRACE
+    *lost, etcd = [each["answers"] for each in found]
+    assert [answer["status"] for answer in etcd] == [200, 200]
+    assert len(lost) == 40
+    assert {"error": "not read: the audit's deadline of 1.5 s had passed"} in lost
