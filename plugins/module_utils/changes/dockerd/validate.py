@@ -80,7 +80,7 @@ def _harmless(content: bytes, ids_to_come: bool) -> bytes:
     settings = daemon_json.parse(content)["settings"]
     if settings is None:
         raise Unreadable(
-            "dockerd --validate is not asked: the file is no JSON object that can be read; mend it by hand"
+            "The file is no JSON object that can be read, and dockerd is not asked about it; mend it by hand"
         )
     value = settings.get("userns-remap")
     if value != "default" and not (value and ids_to_come):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_config import settings
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import transport
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
@@ -106,9 +105,8 @@ def seen(target: Target, force: bool = True) -> Ground:
 
 
 def _command(target: Target, drop_ins: Mapping[str, str | None] | None) -> CommandLine:
-    """What the unit starts; the unit of an account, and the files that it names, are read with the account's ids."""
-    with acting_as(target.owner):
-        return command_line.read(target.unit, default_config=target.config_path, drop_ins=drop_ins)
+    """What the unit starts."""
+    return command_line.read(target.unit, target.owner, default_config=target.config_path, drop_ins=drop_ins)
 
 
 def wanted(found: Ground, wish: Wish) -> settings.Plan:
