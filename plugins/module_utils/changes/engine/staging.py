@@ -139,11 +139,11 @@ def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
     info = {} if is_error(engine["info"]) else engine["info"]
     return checks.Context(
         config_path=found.target.config_path,
+        owner=found.target.owner,
         major=targets.major(found.version),
         swarm=found.target.swarm,
         plugins=None if plugins is None else tuple(each["name"] for each in plugins if each["enabled"]),
         data_root=info.get("DockerRootDir"),
-        rootless=found.target.user is not None,
         allow_data_switch=allow_data_switch,
         hard_limits=process_limits.of(engine["pid"]) if engine["pid"] else {},
         coming=[step.key for step in found.stage.steps if step.kind == INSTALL],
