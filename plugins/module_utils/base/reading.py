@@ -20,8 +20,14 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
     """What the file holds; None when there is no such file.
 
     The file is looked at through O_PATH before it is opened: opening a FIFO may hang, and opening some
-    devices has effects (a watchdog starts). Raises Unreadable for what is not a regular file, or larger.
+    devices has effects (a watchdog starts). So has reading what the kernel makes up as it is read, wherever a path or a
+    link leads there: /proc/kmsg is drained, and waited for. Raises Unreadable for that, for what is not a regular file,
+    or larger.
     """
+    return _content(path, limit, False)
+
+
+def _content(path: Path | str, limit: int, kernels: bool) -> bytes | None:
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -33,6 +39,10 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise Unreadable(f"{path} is not a regular file")
+        if not kernels and _is_kernels(handle):
+            raise Unreadable(
+                f"{path} is a file of the kernel's, such as those of /proc and /sys, and is not read"
+            )
         with Path(f"/proc/self/fd/{handle}").open("rb", buffering=0) as stream:
             data = b"".join(_parts(stream, limit))
     except OSError as problem:
@@ -42,6 +52,11 @@ def content(path: Path | str, limit: int = LIMIT) -> bytes | None:
     if len(data) > limit:
         raise Unreadable(f"{path} is larger than {limit} bytes")
     return data
+
+
+def _is_kernels(handle: int) -> bool:
+    """Neither the file nor its file system takes room: so it is with /proc, /sys and all that is mounted below."""
+    return os.fstat(handle).st_blocks == 0 and os.fstatvfs(handle).f_blocks == 0
 
 
 def _parts(stream: FileIO, limit: int) -> Iterator[bytes]:
@@ -57,13 +72,22 @@ def _parts(stream: FileIO, limit: int) -> Iterator[bytes]:
 
 def text(path: Path | str, limit: int = LIMIT) -> str | None:
     """The same as text; bytes that are not UTF-8 are replaced."""
-    data = content(path, limit)
+    return _decoded(content(path, limit))
+
+
+def kernel_text(path: Path | str, limit: int = LIMIT) -> str | None:
+    """The same of a file of /proc or /sys, whose path nobody else may choose."""
+    return _decoded(_content(path, limit, True))
+
+
+def _decoded(data: bytes | None) -> str | None:
     return None if data is None else data.decode("utf-8", "replace")
 
 
 def word(path: Path | str) -> str | None:
-    """The text of a file that holds one value, as those of /sys do, without the white space around."""
-    value = text(path)
+    """The text of a file that holds one value, as those of /sys do, without the white space around. Like
+    kernel_text."""
+    value = kernel_text(path)
     return None if value is None else value.strip()
 
 

@@ -172,7 +172,7 @@ def _way(found: Ground, wish: Wish, known_units: Mapping[str, Any]) -> Way:
     target = found.target
     service = target.service.unit
     ours = {**steps.drop_ins(found.stage.steps, service), transport.drop_in(service): None}
-    command = command_line.read(target.unit, default_config=target.config_path, drop_ins=ours)
+    command = command_line.read(target.unit, target.owner, default_config=target.config_path, drop_ins=ours)
     hosts = found.staged.settings.get("hosts")
     try:
         return transport.way(wish, service, command, known_units, hosts)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base import identity
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
     check_containers,
     check_endpoints,
@@ -32,14 +33,22 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.data_root
 
 __all__ = ["Context", "Problem", "host_problems", "problems"]
 
+_TIME_LIMIT = 20
 # The sub-directory of the data root under userns-remap.
 # dockerd joins runtimes, and compares a flag whose key bears another name by that name only.
 _NO_CONFLICT = {"runtimes", *FLAGS.values()}
 
 
 def problems(settings: Mapping[str, Any], command: CommandLine, context: Context) -> list[Problem]:
-    """Why dockerd should not be started with the settings as its whole configuration file; [] when it may."""
+    """Why dockerd should not be started with the settings as its whole configuration file; [] when it may.
+
+    The settings name files, and whose engine it is chooses them. Raises Unreadable where they do not answer in time.
+    """
     case = Case(settings, command, context)
+    return [Problem(*each) for each in identity.within(context.owner, _TIME_LIMIT, _problems, case)]
+
+
+def _problems(case: Case) -> list[Problem]:
     return [problem for check in _CHECKS for problem in check(case)]
 
 

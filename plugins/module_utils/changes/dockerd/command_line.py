@@ -3,12 +3,16 @@
 """The command with which a unit would start dockerd the next time, and which file each of its words is from.
 
 Read from the unit files: `systemctl show` tells the words but neither their files nor what variables hold.
+
+An account writes the files of its own unit, and names others there. So they are read with its ids and within limits: of
+time, of patterns, and of what comes of them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import glob
+import itertools
 import os
 import posixpath
 from collections.abc import Iterator, Mapping
@@ -16,7 +20,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.base import identity, reading
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import unit_syntax
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import dockerd_flags
 
@@ -24,6 +30,13 @@ DEFAULT_CONFIG = "/etc/docker/daemon.json"
 _PREFIXES = "@-:+!|"
 # `snap run docker.dockerd` has its program behind two other words.
 _PROGRAMS = ("dockerd", "docker.dockerd", "dockerd-rootless.sh")
+# For all files of a unit together. Those of vendors have 2 kB and a dozen words; a pattern of theirs has one wildcard.
+TIME_LIMIT = 10
+_MOST_BYTES = 1024 * 1024
+_MOST_FILES = 100
+_MOST_WILDCARDS = 3
+# Also of the command, once its variables are replaced.
+_MOST_WORDS = 1000
 
 
 class Source(NamedTuple):
@@ -124,16 +137,24 @@ class CommandLine:
 
 def read(
     unit: Mapping[str, Any],
+    owner: Owner,
     root: Path = Path("/"),
     default_config: str = DEFAULT_CONFIG,
     drop_ins: Mapping[str, str | None] | None = None,
 ) -> CommandLine:
     """The command of a unit as `units.units()` shows it, from its fragment and drop-ins as they lie there now.
 
-    `root` is the directory that stands for `/`. `drop_ins` are those that are about to be written with their text, or
-    to be removed (None). Raises Unreadable when one of the files cannot be read.
+    `owner` is whose unit it is, `root` the directory that stands for `/`. `drop_ins` are those that are about to be
+    written with their text, or to be removed (None). Raises Unreadable when one of the files cannot be read, or all are
+    beyond a limit.
     """
-    texts = dict(drop_ins or {})
+    found = identity.within(owner, TIME_LIMIT, _read, unit, root, dict(drop_ins or {}))
+    words = tuple(Word(text, Source(*source)) for text, source in found["words"])
+    starts, missing, unset = (tuple(found[name]) for name in ("starts", "missing", "unset"))
+    return CommandLine(words, starts, missing, unset, default_config, found["text"])
+
+
+def _read(unit: Mapping[str, Any], root: Path, texts: Mapping[str, str | None]) -> dict[str, Any]:
     service = _Service(root, texts)
     files = [file for file in unit.get("drop_ins") or () if file not in texts]
     files += [file for file, text in texts.items() if text is not None]
@@ -143,11 +164,16 @@ def read(
     for file in filter(None, (unit.get("fragment"), *files)):
         service.take(file)
     expansion = _Expansion(service)
-    words = tuple(expansion.words())
-    missing = tuple(service.missing)
-    starts = tuple(start.file for start in service.starts)
-    text = service.starts[-1].text if service.starts else ""
-    return CommandLine(words, starts, missing, tuple(expansion.unset), default_config, text)
+    words = list(itertools.islice(expansion.words(), _MOST_WORDS + 1))
+    if len(words) > _MOST_WORDS:
+        raise Unreadable(f"{words[0].source.file}: a command of more than {_MOST_WORDS} words; shorten it")
+    return {
+        "words": words,
+        "starts": [start.file for start in service.starts],
+        "missing": service.missing,
+        "unset": expansion.unset,
+        "text": service.starts[-1].text if service.starts else "",
+    }
 
 
 class _Start(NamedTuple):
@@ -178,6 +204,7 @@ class _Service:
         self._assigned: list[tuple[str, str]] = []
         self._files: list[str] = []
         self.missing: list[str] = []
+        self._bytes_left = _MOST_BYTES
 
     def take(self, file: str) -> None:
         readers = {
@@ -239,15 +266,34 @@ class _Service:
     def _matching(self, path: str) -> list[str]:
         if not glob.has_magic(path):
             return [path]
-        found = sorted(glob.glob(str(self._root / path.lstrip("/"))))  # noqa: PTH207 (an absolute pattern)
+        if sum(map(glob.has_magic, path.split("/"))) > _MOST_WILDCARDS:
+            raise Unreadable(
+                f"EnvironmentFile={path}: wildcards at more than {_MOST_WILDCARDS} levels; name the files"
+            )
+        matches = glob.iglob(str(self._root / path.lstrip("/")))  # noqa: PTH207 (an absolute pattern)
+        found = sorted(itertools.islice(matches, _MOST_FILES + 1))
+        if len(found) > _MOST_FILES:
+            raise Unreadable(
+                f"EnvironmentFile={path}: more than {_MOST_FILES} files match; name those that count"
+            )
         return [f"/{Path(match).relative_to(self._root)}" for match in found]
 
     def _text(self, path: str) -> str | None:
         if self._texts.get(path) is not None:
             return self._texts[path]
         place = self._root / path.lstrip("/")
-        # The file of a masked unit.
-        return "" if place.resolve() == Path(os.devnull) else reading.text(place)
+        try:
+            if os.path.realpath(place) == os.devnull:  # the file of a masked unit
+                return ""
+        except ValueError as problem:
+            raise Unreadable(f"{path!r} cannot be the path of a file: {problem}; correct it") from problem
+        text = reading.text(place)
+        self._bytes_left -= len(text or "")
+        if self._bytes_left < 0:
+            raise Unreadable(
+                f"{path} and what else the unit reads have more than {_MOST_BYTES} bytes; shorten it"
+            )
+        return text
 
 
 class _Expansion:
@@ -257,6 +303,7 @@ class _Expansion:
         self._starts = service.starts
         self._variables = service.variables()
         self._values = {name: value for name, (value, _unused) in self._variables.items()}
+        self._left = _MOST_BYTES
         self.unset: list[str] = []
 
     def words(self) -> Iterator[Word]:
@@ -272,6 +319,12 @@ class _Expansion:
     def _expand(self, word: str, file: str) -> Iterator[Word]:
         name = unit_syntax.separate_variable(word)
         names = [name] if name is not None else unit_syntax.variables_within(word)
+        # Before it is done: a file may name the same long variable as often as it likes.
+        self._left -= len(word) + sum(len(self._values.get(each, "")) for each in names)
+        if self._left < 0:
+            raise Unreadable(
+                f"{file}: a command of more than {_MOST_BYTES} bytes with its variables; shorten it"
+            )
         self.unset += [unset for unset in names if unset not in self._variables]
         known = next((name for name in names if name in self._variables), None)
         source = Source(file) if known is None else Source(file, known, self._variables[known][1])

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.command_line import CommandLine
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_options import FLAGS
 
@@ -25,12 +26,12 @@ class Context(NamedTuple):
     """What the checks must know of the engine and its host.
 
     config_path        the file that the settings are for
+    owner              whose engine it is: with these ids the checks look at what the settings name
     major              of the engine that will start; None when not known
     swarm              whether it is part of a swarm
     plugins            names of its *enabled* managed plugins, with or without `:latest`; None: read from its
                        data root, as an engine that does not answer cannot be asked
     data_root          where its data lies now; None when not known
-    rootless           whether it is a user's own
     allow_data_switch  whether the user agreed to a data root that holds other data
     hard_limits        the engine's own limits by the names of ulimits, {} where it may raise them
     coming             files that are laid before the engine starts
@@ -38,15 +39,20 @@ class Context(NamedTuple):
     """
 
     config_path: str
+    owner: Owner
     major: int | None = None
     swarm: bool = False
     plugins: Collection[str] | None = None
     data_root: str | None = None
-    rootless: bool = False
     allow_data_switch: bool = False
     hard_limits: Mapping[str, int] = {}
     coming: Collection[str] = ()
     root: Path = Path("/")
+
+    @property
+    def rootless(self) -> bool:
+        """Whether it is an account's own."""
+        return not self.owner.is_root
 
     def before(self, major: int) -> bool:
         return self.major is not None and self.major < major

@@ -9,6 +9,7 @@ pages leave it open (measured on systemd 252 and 257).
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 
 _COMMENT = ("#", ";")
@@ -96,7 +97,9 @@ def _unescaped(match: re.Match[str]) -> str:
     if plain is not None:
         return _PLAIN_ESCAPES.get(plain, plain) if match.re is _C_ESCAPE else plain
     hexadecimal, octal, short, long = numbers
-    return chr(int(octal, 8) if octal else int(hexadecimal or short or long, 16))
+    code = int(octal, 8) if octal else int(hexadecimal or short or long, 16)
+    # systemd takes no NUL, half of a surrogate pair or what is beyond Unicode: the escape stays as it stands.
+    return chr(code) if 0 < code <= sys.maxunicode and not 0xD800 <= code < 0xE000 else match.group()
 
 
 def without_specifiers(text: str) -> str:

@@ -9,9 +9,11 @@ import os
 import re
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import identity, redact
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.command_line import CommandLine
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import numbers
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import daemon_json
 
 TIME_LIMIT = 20
 # Engines before answer `unknown flag: --validate`.
@@ -74,11 +76,13 @@ def _harmless(content: bytes, ids_to_come: bool) -> bytes:
 
     Seen with 26.1.5: userns-remap default makes dockremap and writes /etc/subuid. root is taken as it is there.
     """
-    try:
-        settings = json.loads(content)
-    except (ValueError, RecursionError):
-        return content
-    value = settings.get("userns-remap") if isinstance(settings, dict) else None
+    # Whoever gave it has read it in the same way. What dockerd might read and we cannot, it is not shown.
+    settings = daemon_json.parse(content)["settings"]
+    if settings is None:
+        raise Unreadable(
+            "The file is no JSON object that can be read, and dockerd is not asked about it; mend it by hand"
+        )
+    value = settings.get("userns-remap")
     if value != "default" and not (value and ids_to_come):
         return content
     return json.dumps({**settings, "userns-remap": "root"}).encode()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import acting_as
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
     checks,
     command_line,
@@ -78,9 +77,8 @@ def seen(target: Target, force: bool = True) -> Ground:
 
 
 def _command(target: Target, drop_ins: Mapping[str, str | None] | None) -> CommandLine:
-    """What the unit starts; the unit of an account, and the files that it names, are read with the account's ids."""
-    with acting_as(target.owner):
-        return command_line.read(target.unit, default_config=target.config_path, drop_ins=drop_ins)
+    """What the unit starts."""
+    return command_line.read(target.unit, target.owner, default_config=target.config_path, drop_ins=drop_ins)
 
 
 def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
@@ -90,11 +88,11 @@ def context(found: Ground, allow_data_switch: bool = False) -> checks.Context:
     info = {} if is_error(engine["info"]) else engine["info"]
     return checks.Context(
         config_path=found.target.config_path,
+        owner=found.target.owner,
         major=targets.major(found.version),
         swarm=found.target.swarm,
         plugins=None if plugins is None else tuple(each["name"] for each in plugins if each["enabled"]),
         data_root=info.get("DockerRootDir"),
-        rootless=found.target.user is not None,
         allow_data_switch=allow_data_switch,
         hard_limits=process_limits.of(engine["pid"]) if engine["pid"] else {},
         coming=[step.key for step in found.stage.steps if step.kind == INSTALL],

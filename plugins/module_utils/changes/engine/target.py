@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base import reading
+from ansible_collections.bulwark.docker.plugins.module_utils.base import identity, reading
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import (
     ExplainedError,
     Unreadable,
     is_error,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner, Place, acting_as
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner, Place
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT, Account
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.systemd import Service
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.engine_versions import numbers
@@ -28,6 +28,10 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import 
 PAUSE = 0.2
 # Three tries, after which systemd gives up by the vendors' units, take about eight seconds.
 PATIENCE = 15.0
+# For a file of an account's, which may hold up whoever opens it.
+_SECONDS = 10
+# Each byte is a character: what a child answers is JSON.
+_BYTES = "latin-1"
 
 
 class NoTarget(ExplainedError):
@@ -115,7 +119,7 @@ def find(user: str | None, timeout: float, patience: float = PATIENCE) -> Target
     if seen.in_motion and patience:
         chosen.update(state="stopped", pid=None, error=f"{chosen['unit']} starts again and again")
     chosen.update(engine.ask(chosen, seen.walked, timeout, False, seen.sockets))
-    return _target(chosen["name"], chosen, seen.units, seen.accounts, user)
+    return _target(chosen["name"], chosen, seen.units, seen.accounts, user, timeout)
 
 
 class _Seen(NamedTuple):
@@ -158,6 +162,7 @@ def _target(
     known_units: Mapping[str, Any],
     accounts: Mapping[str, Any],
     user: str | None,
+    timeout: float,
 ) -> Target:
     if not chosen["unit"]:
         raise NoTarget(
@@ -178,8 +183,10 @@ def _target(
         raise NoTarget(f"There is no account {user} on this host.")
     account = Account(user, known["uid"], known["gid"])
     service = Service(chosen["unit"], (), account)
-    with acting_as(account.owner):
-        unit = _user_unit(chosen)
+    try:
+        unit = identity.within(account.owner, timeout, _user_unit, chosen)
+    except Unreadable as problem:
+        raise NoTarget(f"The unit of engine {name} cannot be read: {problem}.") from problem
     return Target(name, chosen, unit, accounts, service, account)
 
 
@@ -214,8 +221,13 @@ def major(text: str | None) -> int | None:
 
 def content(target: Target) -> bytes | None:
     """What its configuration file holds, None without a file. Raises Unreadable."""
-    with acting_as(target.owner):
-        return reading.content(target.config_path)
+    held = identity.within(target.owner, _SECONDS, _held, target.config_path)
+    return None if held is None else bytes(held, _BYTES)
+
+
+def _held(path: str) -> str | None:
+    content = reading.content(path)
+    return None if content is None else str(content, _BYTES)
 
 
 def answers_within(engine: Place, seconds: float) -> bool:

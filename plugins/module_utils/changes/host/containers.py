@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, attempt, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Place
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import EngineApi
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import EngineApi, checked_id
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import process_facts, processes
 
 # Docker's own grace is 10 s before SIGKILL; containers may have a longer one.
 STOP_SECONDS = 60
@@ -49,7 +49,7 @@ def start(engine: Place, ids: Sequence[str], timeout: float) -> list[str]:
 def running(engine: Place, timeout: float) -> list[str]:
     """The ids of the containers that run. Raises Unreadable."""
     with _api(engine, timeout) as api:
-        return [str(each["Id"]) for each in api.get("/containers/json")]
+        return _ids(api.get("/containers/json"))
 
 
 def disk_usage(engine: Place, timeout: float) -> dict[str, Any] | None:
@@ -68,21 +68,34 @@ def root_of_a_container(engine: Place, timeout: float) -> int:
     sweep(engine, timeout)
     with _api(engine, timeout) as api, _image(api) as image, _container(api, image) as container:
         api.post(f"/containers/{container}/start", good=(204,))
-        pid = api.get(f"/containers/{container}/json")["State"]["Pid"]
-        if not pid:
+        answer = api.get(f"/containers/{container}/json")
+        state = answer.get("State") if isinstance(answer, dict) else None
+        pid = state.get("Pid") if isinstance(state, dict) else None
+        if pid == 0:
             raise Unreadable("the container that was run to look at its uid_map has ended at once")
-        mapping = processes.id_map(pid, "uid")
-    return next(outside for inside, outside, _unused in mapping if inside == 0)
+        # What the engine tells is no proof: the number may be that of any process.
+        process = process_facts.member(container, pid, (), engine.owner.uid)
+        mapping = processes.id_map(process["pid"], "uid")
+    root = next((outside for inside, outside, _unused in mapping if inside == 0), None)
+    if root is None:
+        raise Unreadable("the container that was run to look at its uid_map has no root")
+    return root
 
 
 def sweep(engine: Place, timeout: float) -> None:
     """Take away what a run that died has left of such a container."""
     filters = urlencode({"all": "1", "filters": json.dumps({"label": [_PROBE]})})
     with _api(engine, timeout) as api:
-        for container in api.get(f"/containers/json?{filters}"):
-            attempt(api.delete, f"/containers/{container['Id']}?force=1")
-        for image in api.get(f"/images/json?{filters}"):
-            attempt(api.delete, f"/images/{image['Id']}?force=1")
+        for kind in ("containers", "images"):
+            for each in _ids(api.get(f"/{kind}/json?{filters}")):
+                attempt(api.delete, f"/{kind}/{each}?force=1")
+
+
+def _ids(answer: Any) -> list[str]:
+    """Those of a list of an engine's. Raises Unreadable for another shape: whatever answers may be no engine."""
+    if not isinstance(answer, list) or not all(isinstance(each, dict) for each in answer):
+        raise Unreadable("the engine answers with no list of objects; see the journal of its unit")
+    return [checked_id(each.get("Id")) for each in answer]
 
 
 @contextlib.contextmanager
@@ -128,10 +141,11 @@ def _container(api: EngineApi, image: str) -> Iterator[str]:
         },
         good=(201,),
     )
+    [container] = _ids([created])
     try:
-        yield created["Id"]
+        yield container
     finally:
-        attempt(api.delete, f"/containers/{created['Id']}?force=1")
+        attempt(api.delete, f"/containers/{container}?force=1")
 
 
 def _links() -> bytes:

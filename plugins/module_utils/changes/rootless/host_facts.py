@@ -139,7 +139,7 @@ def cgroup(uid: int | None, table: Sequence[Mount], seconds: float, root: Path =
         return Cgroup(1, controllers, ())
     unit = f"user@{_TEMPLATE_UID if uid is None else uid}.service"
     running = root / f"sys/fs/cgroup/user.slice/user-{uid}.slice/{unit}/cgroup.controllers"
-    text = reading.text(running)
+    text = reading.kernel_text(running)
     given = _configured(unit, seconds) if text is None else text.split()
     return Cgroup(2, controllers, tuple(sorted(set(given).intersection(controllers))))
 

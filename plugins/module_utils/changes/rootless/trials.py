@@ -100,7 +100,7 @@ def device(person: Person, seconds: float, path: str) -> Why:
             f"{path} (mode {stat.S_IMODE(seen.st_mode):04o}, owner {seen.st_uid}:{seen.st_gid}) cannot be read and "
             "written; give it mode 0666, as udev does"
         )
-    if name not in (reading.text("/proc/misc") or "").split() and not _loadable(name, seconds):
+    if name not in (reading.kernel_text("/proc/misc") or "").split() and not _loadable(name, seconds):
         return f"this kernel has no module {name}"
     return None
 

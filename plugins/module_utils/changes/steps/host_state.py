@@ -248,7 +248,7 @@ def _set_capability(account: Account, path: str, value: Any) -> Left:
 
 def _is_loaded(account: Account, profile: str) -> bool:
     """By the path of the profile's file, which says what it is for."""
-    names = (line.rpartition(" (")[0] for line in (reading.text(_PROFILES) or "").splitlines())
+    names = (line.rpartition(" (")[0] for line in (reading.kernel_text(_PROFILES) or "").splitlines())
     return Path(profile).name in names
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Collection, Mapping
@@ -19,6 +20,7 @@ SIZE_LIMIT = foreign_json.SIZE_LIMIT
 TOTAL_SIZE_LIMIT = 128 * 1024 * 1024
 # All calls of one engine together may take this many times the limit of one: some containers may hang.
 CALLS_THAT_MAY_HANG = 12
+_ID = re.compile(r"(?:\w+:)?[0-9a-f]{64}")
 _PART = 64 * 1024
 _MESSAGE_LIMIT = 300
 # Seconds; none at all would not wait for what is there already.
@@ -89,6 +91,7 @@ class EngineApi:
 
     def __init__(self, path: str, timeout: float, owner: identity.Owner) -> None:
         self.path = path
+        self.owner = owner
         self._timeout = timeout
         self._end = time.monotonic() + CALLS_THAT_MAY_HANG * timeout
         self._size = 0
@@ -184,6 +187,13 @@ class EngineApi:
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+
+
+def checked_id(value: Any) -> str:
+    """The id of something, which becomes part of a path: whatever answers may be no engine. Raises Unreadable."""
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise Unreadable(f"the engine names something by an id of another form: {str(value)[:80]!r}")
 
 
 def _body(response: HTTPResponse) -> bytes:

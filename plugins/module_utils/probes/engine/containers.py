@@ -115,7 +115,7 @@ def _healthcheck(test: list[str] | None) -> str | None:
     return "none" if test[0] == "NONE" else "set"
 
 
-def _processes(container_id: str, pid: int | None, around: Surroundings) -> dict[str, Any]:
+def _processes(container_id: str, pid: Any, around: Surroundings) -> dict[str, Any]:
     own = around.processes.get(container_id, [])
     first = None if pid is None else attempt(process_facts.member, container_id, pid, own, around.uid)
     if first is None or "error" in first:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -28,6 +27,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api i
     EngineApi,
     NotFound,
     Silent,
+    checked_id,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.facts import owner_of
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.socket_reach import SocketReach
@@ -47,7 +47,6 @@ Walk = Mapping[int, processes.Process]
 
 PARTS = ("version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots")
 _LIST = "/containers/json?all=1"
-_ID = re.compile(r"(?:\w+:)?[0-9a-f]{64}")
 
 
 def ask_all(engines: Sequence[dict[str, Any]], walked: Walk, timeout: float, content: bool) -> None:
@@ -164,7 +163,8 @@ def _answers(api: EngineApi, around: containers.Surroundings, content: bool) -> 
         "volumes": then(resources.volumes, volumes),
         "plugins": then(resources.plugins, attempt(api.get, "/plugins")),
         "swarm": then(swarm.swarm, info, api),
-        "data_roots": then(resources.data_roots, info),
+        # Only the system's engine takes userns-remap; where an account's says that its data lies, root does not look.
+        "data_roots": then(resources.data_roots, info) if around.uid == 0 else [],
     }
 
 
@@ -190,7 +190,7 @@ def _container(
     if deadline.passed():
         return containers.unread(listed, around, deadline.reason())
     try:
-        raw = api.get(f"/containers/{_checked(listed['Id'])}/json")
+        raw = api.get(f"/containers/{checked_id(listed['Id'])}/json")
     except NotFound:
         return None
     except Unreadable as problem:
@@ -205,7 +205,7 @@ def _execs(api: EngineApi, ids: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for exec_id in ids[:EXECS_LOOKED_AT]:
         try:
-            raw = api.get(f"/exec/{_checked(exec_id)}/json")
+            raw = api.get(f"/exec/{checked_id(exec_id)}/json")
         except NotFound:
             continue
         settings = raw["ProcessConfig"]
@@ -228,8 +228,8 @@ def _images(api: EngineApi, known: Sequence[Mapping[str, Any]], content: bool) -
     listed = {each["Id"]: each for each in api.get("/images/json")}
     tagged = [image_id for image_id in listed if images.summary(listed[image_id], ())["tags"]]
     wanted = list(dict.fromkeys((*users, *sorted(tagged))))
-    cache: dict[str, Any] | None = {} if content else None
-    found = [_image(api, image_id, users.get(image_id, ()), cache) for image_id in wanted[:IMAGES_LOOKED_AT]]
+    look = partial(images.content, {}, api.owner) if content else None
+    found = [_image(api, image_id, users.get(image_id, ()), look) for image_id in wanted[:IMAGES_LOOKED_AT]]
     why = f"only {IMAGES_LOOKED_AT} images are looked at, those with containers first"
     found += [
         images.left_out(listed.get(image_id, {"Id": image_id}), users.get(image_id, ()), why)
@@ -239,18 +239,11 @@ def _images(api: EngineApi, known: Sequence[Mapping[str, Any]], content: bool) -
 
 
 def _image(
-    api: EngineApi, image_id: str, users: Sequence[str], cache: dict[str, Any] | None
+    api: EngineApi, image_id: str, users: Sequence[str], look: images.Look | None
 ) -> dict[str, Any] | None:
     """None when it was removed: from the list, or below a container, since."""
     try:
-        raw = api.get(f"/images/{_checked(image_id)}/json")
+        raw = api.get(f"/images/{checked_id(image_id)}/json")
     except NotFound:
         return None
-    return images.image(raw, attempt(api.get, f"/images/{image_id}/history"), users, cache)
-
-
-def _checked(object_id: str) -> str:
-    """The id, which becomes a part of a path: whatever answers may be no engine."""
-    if not _ID.fullmatch(object_id):
-        raise Unreadable(f"the engine names something by an id of another form: {object_id[:80]!r}")
-    return object_id
+    return images.image(raw, attempt(api.get, f"/images/{image_id}/history"), users, look)

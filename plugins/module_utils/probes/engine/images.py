@@ -4,21 +4,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base import identity
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, error, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.base.timestamps import seconds
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import containers
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.build_history import steps
 
+# From the GraphDriver of an image to its content.
+Look = Callable[[Any], dict[str, Any]]
+
 
 def image(
-    raw: Mapping[str, Any], history: Any, users: Sequence[str], cache: dict[str, Any] | None = None
+    raw: Mapping[str, Any], history: Any, users: Sequence[str], look: Look | None = None
 ) -> dict[str, Any]:
     """The IMAGE that an answer of GET /images/ID/json describes; `history` may be an error mark.
 
-    `users` are the ids of its containers. With a `cache` (layers.Cache) its content is looked at.
+    `users` are the ids of its containers. `look` looks at what its GraphDriver names.
     """
     configuration = raw.get("Config") or {}
     command = [*(configuration.get("Entrypoint") or ()), *(configuration.get("Cmd") or ())]
@@ -27,15 +31,17 @@ def image(
         "created": seconds(raw.get("Created")),
         "config": {**containers.config(configuration), "program": command[0] if command else None},
         "history": history if is_error(history) else attempt(steps, history),
-        "content": None if cache is None else attempt(_content, raw.get("GraphDriver"), cache),
+        "content": None if look is None else attempt(look, raw.get("GraphDriver")),
     }
 
 
-def _content(driver: Any, cache: dict[str, Any]) -> dict[str, Any]:
+def content(cache: dict[str, Any], owner: identity.Owner, driver: Any) -> dict[str, Any]:
+    """The content of an image, with the ids of whose engine it is, which tells as it likes where the layers lie."""
     # Imported where it is needed: few ask for it, and Ansible has the host compile all that is imported.
     from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import layers
 
-    return layers.content(driver, cache)
+    with identity.acting_as(owner):
+        return layers.content(driver, cache)
 
 
 def left_out(listed: Mapping[str, Any], users: Sequence[str], why: str) -> dict[str, Any]:

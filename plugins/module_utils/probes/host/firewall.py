@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.bulwark.docker.plugins.module_utils.base import foreign_json
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, attempt
 from ansible_collections.bulwark.docker.plugins.module_utils.base.limits import find, run
-from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import text
+from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import kernel_text, text
 
 _SECONDS = 20
 # Root's rules; hosts with thousands of them exist.
@@ -120,5 +120,5 @@ def _firewalld(root: Path) -> str | None:
     groups = (
         root / f"sys/fs/cgroup/{tree}/system.slice/firewalld.service" for tree in (".", "systemd", "unified")
     )
-    running = any(text(group / "cgroup.procs") for group in groups)
+    running = any(kernel_text(group / "cgroup.procs") for group in groups)
     return "running" if running or (root / "run/firewalld.pid").exists() else "not running"

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, is_error, then
-from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import significant, text, word
+from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import (
+    kernel_text,
+    significant,
+    text,
+    word,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.base.redact import REDACTED
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.kernels import reboot
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.lsm import lsm
@@ -111,7 +116,7 @@ def os_release(root: Path = Path("/")) -> dict[str, str] | None:
 
 def kernel_arguments(path: str = "/proc/cmdline") -> list[str]:
     """The words of the command line in their order, without values of unknown names and what init gets."""
-    own = re.split(r"(?:^|\s)--(?:\s|$)", text(path) or "", maxsplit=1)[0]
+    own = re.split(r"(?:^|\s)--(?:\s|$)", kernel_text(path) or "", maxsplit=1)[0]
     return [
         argument if not equals or name in _ARGUMENTS else f"{name}={REDACTED}"
         for argument in own.split()
@@ -128,11 +133,11 @@ def cgroup(table: Sequence[Mount], root: Path = Path("/")) -> dict[str, Any] | N
     """{version, controllers}. Hybrid is 1: engines then use version 1, and version 2 has no controllers."""
     types = {mount["fstype"] for mount in table if mount["target"].startswith("/sys/fs/cgroup")}
     if "cgroup" in types:
-        lines = significant(text(root / "proc/cgroups") or "")
+        lines = significant(kernel_text(root / "proc/cgroups") or "")
         enabled = [line.split()[0] for line in lines if line.split()[3] == "1"]
         return {"version": 1, "controllers": sorted(enabled)}
     if "cgroup2" in types:
-        controllers = text(root / "sys/fs/cgroup/cgroup.controllers") or ""
+        controllers = kernel_text(root / "sys/fs/cgroup/cgroup.controllers") or ""
         return {"version": 2, "controllers": sorted(controllers.split())}
     return None
 
@@ -152,7 +157,7 @@ def default_target(root: Path = Path("/")) -> str | None:
 
 
 def _uptime() -> int:
-    return int(float((text("/proc/uptime") or "").split()[0]))
+    return int(float((kernel_text("/proc/uptime") or "").split()[0]))
 
 
 def _last_capability() -> int | None:
@@ -161,7 +166,7 @@ def _last_capability() -> int | None:
 
 
 def _sysctl(path: Path) -> str | None:
-    value = text(path)
+    value = kernel_text(path)
     return None if value is None else " ".join(value.split())
 
 

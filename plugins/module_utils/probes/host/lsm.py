@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, attempt
-from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import significant, text, word
+from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import (
+    kernel_text,
+    significant,
+    text,
+    word,
+)
 
 _SELINUX_MODES = {"0": "permissive", "1": "enforcing"}
 # Words of the kernel's command line that switch a module off, or its enforcement.
@@ -31,7 +36,7 @@ def _active(root: Path) -> list[str] | None:
     names = word(root / "sys/kernel/security/lsm")
     if names is not None:
         return names.split(",")
-    if "securityfs" in (text(root / "proc/filesystems") or "").split():
+    if "securityfs" in (kernel_text(root / "proc/filesystems") or "").split():
         raise Unreadable("/sys/kernel/security/lsm is not there: securityfs is not mounted")
     return None
 
@@ -45,7 +50,7 @@ def _apparmor(root: Path) -> dict[str, Any] | None:
 
 def _profiles(root: Path) -> dict[str, str]:
     """Lines like `docker-default (enforce)`; a name may hold blanks and parentheses."""
-    loaded = text(root / "sys/kernel/security/apparmor/profiles")
+    loaded = kernel_text(root / "sys/kernel/security/apparmor/profiles")
     if loaded is None:
         raise Unreadable("/sys/kernel/security/apparmor/profiles is not there: securityfs is not mounted")
     found = {}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import text
+from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import kernel_text
 from ansible_collections.bulwark.docker.plugins.module_utils.base.redact import url
 
 Mount = dict[str, Any]
@@ -42,7 +42,7 @@ def mounts(table: str = "/proc/self/mountinfo") -> list[Mount]:
     {target, source, fstype, options, device: "8:1", root: the directory of the file system that is mounted}
     """
     found = []
-    for line in (text(table, limit=64 * 1024 * 1024) or "").split("\n"):
+    for line in (kernel_text(table, limit=64 * 1024 * 1024) or "").split("\n"):
         # An account that mounts by FUSE chooses names, in which the kernel masks blanks and line feeds alone.
         if not line:
             continue

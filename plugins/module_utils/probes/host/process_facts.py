@@ -21,13 +21,15 @@ _CAPABILITY_SETS = {
 }
 
 
-def member(container_id: str, pid: int, known: Sequence[Process], uid: int | None = 0) -> Process:
+def member(container_id: str, pid: Any, known: Sequence[Process], uid: int | None = 0) -> Process:
     """The process `pid` of a container: one of those `known`, or one that started after they were read.
 
     `uid` is that of the engine which says so: of an account's engine a shim of that account must be its parent.
     Unreadable when it is gone, or belongs to something else: an audit in another PID namespace than the
-    engine's sees other processes under the engine's numbers.
+    engine's sees other processes under the engine's numbers. So it is where that is no number: root would read the
+    file that an account names.
     """
+    pid = proc.number(pid)
     for process in known:
         if process["pid"] == pid:
             return process

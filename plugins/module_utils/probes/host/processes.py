@@ -42,6 +42,13 @@ def walk() -> dict[int, Process]:
     return found
 
 
+def number(value: Any) -> int:
+    """The number of a process that others have told, which becomes part of a path. Raises Unreadable."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    raise Unreadable(f"{str(value)[:80]!r} is told as the number of a process, and is none")
+
+
 def read(pid: int) -> Process | None:
     """One process as `walk` gives it; None when it is gone, hidden or a kernel thread."""
     try:
@@ -246,8 +253,8 @@ def namespaces(pid: int) -> dict[str, str]:
 
 
 def id_map(pid: int, kind: str) -> list[list[int]]:
-    """[[first id inside, first id outside, count]]; `kind` is "uid" or "gid"."""
-    lines = text_of(f"/proc/{pid}/{kind}_map").split("\n")
+    """[[first id inside, first id outside, count]]; `kind` is "uid" or "gid". Raises OSError, and Unreadable."""
+    lines = text_of(f"/proc/{number(pid)}/{kind}_map").split("\n")
     return [[int(word) for word in line.split()] for line in lines if line]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
-from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import text, word
+from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import kernel_text, word
 
 # A machine whose disk was made from an image keeps these as well; its namespaces are the first ones, whose
 # numbers are fixed (linux/proc_ns.h).
@@ -55,7 +55,7 @@ def container(root: Path = Path("/")) -> str | None:
             if (root / marker).exists():
                 return manager
     try:
-        environment = text(root / "proc/1/environ") or ""
+        environment = kernel_text(root / "proc/1/environ") or ""
     except Unreadable:  # not root; systemd tells everyone in /run/systemd/container
         return None
     return next((entry[10:] for entry in environment.split("\0") if entry.startswith("container=")), None)
@@ -63,11 +63,11 @@ def container(root: Path = Path("/")) -> str | None:
 
 def virtualization(root: Path = Path("/")) -> str | None:
     """The hypervisor under the host, named as by systemd-detect-virt; None on bare metal."""
-    if "control_d" in (text(root / "proc/xen/capabilities") or ""):
+    if "control_d" in (kernel_text(root / "proc/xen/capabilities") or ""):
         return None
     if word(root / "sys/hypervisor/type") == "xen":
         return "xen"
-    clocks = text(root / "sys/devices/system/clocksource/clocksource0/available_clocksource") or ""
+    clocks = kernel_text(root / "sys/devices/system/clocksource/clocksource0/available_clocksource") or ""
     for clock, hypervisor in _CLOCKS:
         if clock in clocks:
             return hypervisor

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
 from ansible_collections.bulwark.docker.plugins.module_utils.base.reading import (
     content,
+    kernel_text,
     significant,
     text,
     word,
@@ -31,6 +32,20 @@ def test_what_is_not_there_is_none(tmp_path: Path, name: str) -> None:
 
 def test_settings_of_the_kernel_are_read() -> None:
     assert word("/proc/sys/kernel/ostype") == "Linux"
+
+
+@pytest.mark.parametrize("path", ["/proc/kmsg", "/proc/self/environ", "/proc/sys/kernel/ostype", "link"])
+def test_files_of_the_kernel_are_read_by_those_alone_who_know_them(tmp_path: Path, path: str) -> None:
+    """Reading /proc/kmsg drains the kernel's log, and waits for more."""
+    (tmp_path / "link").symlink_to("/proc/kmsg")
+    with pytest.raises(Unreadable, match="a file of the kernel's"):
+        content(tmp_path / path)
+    assert "Linux" in (kernel_text("/proc/version") or "")
+
+
+def test_an_empty_file_is_no_file_of_the_kernel(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert content(tmp_path / "empty") == b""
 
 
 def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def way(
         place = tmp_path / path.lstrip("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    command = command_line.read({"fragment": FRAGMENT, "drop_ins": []}, tmp_path)
+    command = command_line.read({"fragment": FRAGMENT, "drop_ins": []}, ROOT.owner, tmp_path)
     return transport.way(WISHES[wish], SERVICE, command, VENDORS if units is None else units, hosts)
 
 

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import ROOT, Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.checks import (
     Context,
     host_problems,
@@ -24,6 +28,7 @@ CONFIG = "/etc/docker/daemon.json"
 UNIT = "/lib/systemd/system/docker.service"
 FD = "-H fd://"
 TLS = {"tlscacert": "/etc/docker/ca.pem", "tlscert": "/etc/docker/cert.pem", "tlskey": "/etc/docker/key.pem"}
+ACCOUNT = Owner(1000, 1000)
 REMAP = {"userns-remap": "default"}
 SNAPSHOTTER = {"features": {"containerd-snapshotter": True}}
 BOTH_OFF = {"icc": False, "iptables": False}
@@ -55,11 +60,17 @@ def command(flags="", source=None):
 
 
 @pytest.fixture
-def check(tmp_path):
-    root = lay(tmp_path, FILES)
+def root():
+    """Unlike tmp_path, one that every account may look into."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield lay(Path(folder), FILES)
 
-    def check(settings, flags="", **context):
-        return problems(settings, command(flags), Context(CONFIG, root=root, **context))
+
+@pytest.fixture
+def check(root):
+    def check(settings, flags="", owner=ROOT, root=root, **context):
+        return problems(settings, command(flags), Context(CONFIG, owner, root=root, **context))
 
     return check
 
@@ -84,7 +95,7 @@ REFUSED = [
         "22 rootless",
         {"hosts": ["127.0.0.1:1"], "tlsverify": True, **TLS},
         "",
-        {"rootless": True},
+        {"owner": ACCOUNT},
         "hosts",
         "nobody",
     ),
@@ -136,7 +147,7 @@ REFUSED = [
     ("ip6tables", {"ip6tables": True}, "", {"major": 26}, "ip6tables", "experimental"),
     ("data root", {"data-root": "/srv/docker"}, "", {"data_root": "/var/lib/docker"}, "data-root", "orphan"),
     ("data root back", {}, "", {"data_root": "/srv/docker"}, "data-root", "/srv/docker"),
-    ("61 rootless", REMAP, "", {"rootless": True}, "userns-remap", "rootless"),
+    ("61 rootless", REMAP, "", {"owner": ACCOUNT}, "userns-remap", "rootless"),
     ("62 snapshotter", {**REMAP, **SNAPSHOTTER}, "", {"major": 29}, "features", "exclude each other"),
 ]
 TAKEN = [
@@ -163,7 +174,7 @@ TAKEN = [
     ("30 untagged", {"authorization-plugins": ["registry.example/b/c:latest"]}, "", {"plugins": ["b/c"]}),
     ("30 files", {"authorization-plugins": ["by-spec", "by-json", "by-socket"]}, "", {"plugins": ()}),
     ("30 engine down", {"authorization-plugins": ["on/disk"]}, "", {}),
-    ("30 rootless", {"authorization-plugins": ["nosuch"]}, "", {"rootless": True}),
+    ("30 rootless", {"authorization-plugins": ["nosuch"]}, "", {"owner": ACCOUNT}),
     ("log plugin", {"log-driver": "loki", "log-opts": {"any": "1"}}, "", {"plugins": ["loki:latest"]}),
     ("old driver", {"log-driver": "logentries"}, "", {"major": 24}),
     ("unlisted options", {"log-driver": "syslog", "log-opts": {"any": "1"}}, "", {}),
@@ -185,7 +196,7 @@ TAKEN = [
     ("remapped", {}, "", {"data_root": "/var/lib/docker/100000.100000"}),
     ("agreed", {"data-root": "/srv"}, "", {"data_root": "/var/lib/docker", "allow_data_switch": True}),
     ("by flag", {}, "--data-root /srv", {"data_root": "/srv"}),
-    ("rootless's own", {}, "", {"data_root": "/home/u/.local/share/docker", "rootless": True}),
+    ("rootless's own", {}, "", {"data_root": "/home/u/.local/share/docker", "owner": ACCOUNT}),
     ("remap", REMAP, "", {}),
     ("snapshotter before 29", {**REMAP, **SNAPSHOTTER}, "", {"major": 28}),
     ("snapshotter", SNAPSHOTTER, "", {"major": 29}),
@@ -211,7 +222,7 @@ def test_taken(check, settings, flags, context):
 
 def test_19_the_way_out_of_a_conflict_through_a_variable():
     source = Source(UNIT, "DOCKER_OPTS", "/etc/default/docker")
-    [found] = problems({"icc": False}, command("--icc=false", source), Context(CONFIG))
+    [found] = problems({"icc": False}, command("--icc=false", source), Context(CONFIG, ROOT))
     assert found.message == (
         f"icc is set in {CONFIG} and by the flag --icc ({UNIT} via DOCKER_OPTS in /etc/default/docker), and "
         "dockerd refuses to start with both, even if they agree; remove icc from the file, or remove --icc from "
@@ -223,7 +234,7 @@ def test_a_data_root_by_a_symbolic_link(tmp_path):
     (tmp_path / "srv/docker").mkdir(parents=True)
     (tmp_path / "var/lib").mkdir(parents=True)
     (tmp_path / "var/lib/docker").symlink_to(tmp_path / "srv/docker")
-    assert problems({}, command(), Context(CONFIG, root=tmp_path, data_root="/srv/docker")) == []
+    assert problems({}, command(), Context(CONFIG, ROOT, root=tmp_path, data_root="/srv/docker")) == []
 
 
 def test_23_two_starts_are_named_with_their_files():
@@ -262,3 +273,21 @@ def test_a_missing_environment_file():
 
 def test_a_sound_unit():
     assert host_problems({"load": "loaded", "load_error": None, "drop_ins": []}, command()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for another account's ids")
+def test_what_an_account_names_is_looked_at_with_its_ids(check, root):
+    (root / "etc/docker/seccomp.json").chmod(0o600)
+    (root / "etc/docker").chmod(0o711)
+    profile = {"seccomp-profile": "/etc/docker/seccomp.json"}
+    assert check(profile) == []
+    [found] = check(profile, owner=ACCOUNT)
+    assert "Permission denied" in found.message
+    (root / "etc/docker").chmod(0o700)
+    found = check({"tls": True, **TLS}, owner=ACCOUNT)
+    assert [each.key for each in found] == list(TLS)
+
+
+def test_a_file_of_the_kernel_is_no_profile(check):
+    [found] = check({"seccomp-profile": "/proc/kmsg"}, root=Path("/"))
+    assert "a file of the kernel's" in found.message

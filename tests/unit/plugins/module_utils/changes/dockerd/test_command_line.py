@@ -4,8 +4,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import signal
+
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import ROOT
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import command_line
 
 FRAGMENT = "/lib/systemd/system/docker.service"
@@ -27,7 +31,7 @@ def read(tmp_path):
             place = tmp_path / path.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text)
-        return command_line.read({"fragment": FRAGMENT, "drop_ins": list(present)}, tmp_path, **options)
+        return command_line.read({"fragment": FRAGMENT, "drop_ins": list(present)}, ROOT, tmp_path, **options)
 
     return read
 
@@ -173,3 +177,38 @@ def test_a_unit_that_cannot_be_read(read, tmp_path):
     (tmp_path / FRAGMENT.lstrip("/")).mkdir(parents=True)
     with pytest.raises(Unreadable, match="not a regular file"):
         read({})
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("EnvironmentFile=-/etc/a\0b", "cannot be the path of a file"),
+        ("EnvironmentFile=-/etc/loop", "Too many levels of symbolic links"),
+        ("EnvironmentFile=-/*/*/*/*", "wildcards at more than 3 levels"),
+        ("EnvironmentFile=-/etc/many/*", "more than 100 files match"),
+        ("EnvironmentFile=-/etc/large/*", "more than 1048576 bytes"),
+        (f"Environment=X={'x' * 2000}\nExecStart=/usr/bin/dockerd {'${X}' * 900}", "with its variables"),
+        (f"Environment=X={'x' * 2000}\nExecStart=/usr/bin/dockerd {'$X ' * 900}", "with its variables"),
+        (f"ExecStart=/usr/bin/dockerd {'x ' * 1000}", "more than 1000 words"),
+    ],
+)
+def test_what_a_unit_may_make_of_its_files(read, tmp_path, line, reason):
+    """An account writes its unit as it likes; this process is to end, and to keep its memory."""
+    many = {f"/etc/many/{number}": "" for number in range(101)}
+    large = {f"/etc/large/{number}": "x" * 600_000 for number in range(2)}
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/loop").symlink_to("loop")
+    with pytest.raises(Unreadable, match=reason):
+        read({FRAGMENT: f"[Service]\n{line}\n", **many, **large})
+
+
+def test_a_file_that_does_not_open_is_given_up(read, tmp_path, monkeypatch):
+    """Who owns a file may hold up those who open it, for as long as fs.lease-break-time says (45 s)."""
+    monkeypatch.setattr(command_line, "TIME_LIMIT", 0.3)
+    (tmp_path / "etc/default").mkdir(parents=True)
+    former = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    with (tmp_path / "etc/default/docker").open("w") as held:
+        fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with pytest.raises(Unreadable, match="no answer within"):
+            read({FRAGMENT: DEBIAN})
+    signal.signal(signal.SIGIO, former)

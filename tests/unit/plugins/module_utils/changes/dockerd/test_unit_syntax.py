@@ -13,6 +13,9 @@ WORDS = [
         ["a b", "c d", "e f", "xy zw", " ", "\\", "$$HOME"],
     ),
     (r"\101 \u00e4 \U0001F600", ["A", "ä", "😀"]),
+    # No characters: systemd keeps the escape.
+    (r"\UFFFFFFFF \U00110000", [r"\UFFFFFFFF", r"\U00110000"]),
+    (r"\ud800 a\x00b \000", [r"\ud800", r"a\x00b", r"\000"]),
     (r'"a\tb" a\qb', ["a\tb", r"a\qb"]),
     ('"" b', ["", "b"]),
     ("  ", []),

@@ -78,7 +78,7 @@ def test_14_15_what_dockerd_says(dockerd, line, message):
 @pytest.mark.parametrize("version", ["20.10.24+dfsg1", None])
 def test_engines_without_the_flag(dockerd, version):
     old = dockerd(answer("Status: unknown flag: --validate\nSee 'dockerd --help'., Code: 125", 125))
-    assert validate.validate(old, OWN, b"no JSON", version) is None
+    assert validate.validate(old, OWN, CONTENT, version) is None
 
 
 def test_engines_before_23_are_not_asked(dockerd, tmp_path):
@@ -92,13 +92,27 @@ def test_engines_before_23_are_not_asked(dockerd, tmp_path):
         (b'{"userns-remap": "default", "icc": false}', b'{"userns-remap": "root", "icc": false}'),
         (b'\xef\xbb\xbf{"userns-remap": "default"}', b'{"userns-remap": "root"}'),
         (b'{"userns-remap":  "other"}', b'{"userns-remap":  "other"}'),
-        (b'["userns-remap", "default"]', b'["userns-remap", "default"]'),
-        (b'{"userns-remap": "default",}', b'{"userns-remap": "default",}'),
+        # 20.10 takes what follows after the object.
+        (b'{"userns-remap": "default"} x', b'{"userns-remap": "root"}'),
     ],
 )
 def test_it_makes_no_account(dockerd, tmp_path, content, seen):
     validate.validate(dockerd("exit 0"), OWN, content, "26.1.5")
     assert (tmp_path / "content").read_bytes() == seen
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'["userns-remap", "default"]',
+        b'{"userns-remap": "default",}',
+        b'{"userns-remap": "default", "max-download-attempts": 1%s}' % (b"0" * 5000),
+    ],
+)
+def test_what_cannot_be_read_is_not_shown_to_dockerd(dockerd, tmp_path, content):
+    with pytest.raises(Unreadable, match="mend it by hand"):
+        validate.validate(dockerd("exit 0"), OWN, content, "26.1.5")
+    assert not (tmp_path / "content").exists()
 
 
 def test_ids_that_are_staged_are_not_missed(dockerd, tmp_path):

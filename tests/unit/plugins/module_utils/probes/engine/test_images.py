@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import ROOT, Owner
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import images
 
 from tests.unit.plugins.module_utils.probes.engine_server import VERSIONS, recorded
@@ -29,6 +32,7 @@ RAW: dict[str, Any] = {
         "WorkingDir": "/srv",
     },
 }
+LOOK = partial(images.content, {}, ROOT)
 
 
 def test_image() -> None:
@@ -74,7 +78,7 @@ def test_configuration(configuration: Any, healthcheck: str | None, program: str
 def test_what_could_not_be_read_says_so() -> None:
     mark = {"error": "no history"}
     assert images.image(RAW, mark, [])["history"] == mark
-    assert images.image(RAW, [], [], {})["content"]["error"].endswith(
+    assert images.image(RAW, [], [], LOOK)["content"]["error"].endswith(
         "does not tell where the layers of an image are"
     )
 
@@ -83,7 +87,18 @@ def test_content_on_request(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/sh").write_text("", encoding="utf-8")
     driver = {"Name": "overlay2", "Data": {"UpperDir": str(tmp_path)}}
-    assert images.image({**RAW, "GraphDriver": driver}, [], [], {})["content"]["tools"] == ["sh"]
+    assert images.image({**RAW, "GraphDriver": driver}, [], [], LOOK)["content"]["tools"] == ["sh"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for another account's ids")
+def test_an_account_shows_no_directory_that_it_may_not_see(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sh").write_text("", encoding="utf-8")
+    tmp_path.chmod(0o700)
+    driver = {"Name": "overlay2", "Data": {"UpperDir": str(tmp_path)}}
+    look = partial(images.content, {}, Owner(1000, 1000))
+    shown = images.image({**RAW, "GraphDriver": driver}, [], [], look)["content"]
+    assert "Permission denied" in shown["error"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -274,6 +274,14 @@ def test_member_that_started_after_the_walk(shim: dict[str, Any]) -> None:
         process_facts.member(ID, pid, [])
 
 
+@pytest.mark.parametrize("told", ["../tmp/fifo", "1", True, 0, -1, 1.0, None, [1]])
+def test_what_is_no_number_becomes_no_path(told: Any) -> None:
+    """An engine tells what it likes as the process of its container, and root opens the files below."""
+    for read in (lambda: process_facts.member(ID, told, []), lambda: processes.id_map(told, "uid")):
+        with pytest.raises(Unreadable, match="is told as the number of a process"):
+            read()
+
+
 def test_facts_of_the_first_process() -> None:
     with running("sleep", "60") as pid:
         process = processes.read(pid)
