@@ -22,6 +22,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import do
 from ansible_collections.bulwark.docker.plugins.module_utils.pki import pem, x509
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     build_history,
+    config,
     daemon_json,
     seccomp,
 )
@@ -114,7 +115,7 @@ PARSERS: dict[str, Parser] = {
     "daemon_json.parse": Parser(daemon_json.parse, _DAEMON_JSON),
     "daemon_json.render": Parser(_rendered, _DAEMON_JSON, (edited.Unsound,)),
     "redact.options": Parser(
-        lambda text: redact.settings({"labels": [text], text: text, "log-opts": {text: text}}),
+        lambda text: config.redacted({"labels": [text], text: text, "log-opts": {text: text}}),
         "https://u:p@h/?a=b password=x,y=z",
     ),
     "redact.words": Parser(

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_keys import KNOWN
-
 REDACTED = "(redacted)"
 
 _CREDENTIAL_NAME = re.compile(
@@ -148,13 +146,6 @@ def options(value: Any, name: str = "", secret: bool = False) -> Any:
     if isinstance(value, str) and value:
         return REDACTED if secret else _without_credentials(value)
     return value
-
-
-def settings(value: Any) -> Any:
-    """The same for a daemon.json, whoever wrote it: keys that no dockerd knows keep their names alone."""
-    if not isinstance(value, Mapping):
-        return options(value)
-    return options({key: entry if key in KNOWN else REDACTED for key, entry in value.items()})
 
 
 def secrets(value: Any, name: str = "", secret: bool = False) -> set[str]:

@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import reading, redact
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, error
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_options import KEYS
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import daemon_json
 
 
@@ -46,7 +48,14 @@ def _parsed(path: str, applied: str | None) -> dict[str, Any]:
         return {"settings": {}, "problems": [], "in_force": in_force}
     parsed = daemon_json.parse(content)
     return {
-        "settings": redact.settings(parsed["settings"]),
+        "settings": redacted(parsed["settings"]),
         "problems": parsed["problems"],
         "in_force": in_force,
     }
+
+
+def redacted(settings: Any) -> Any:
+    """The settings without credentials, whoever wrote them: keys that no dockerd knows keep their names alone."""
+    if not isinstance(settings, Mapping):
+        return redact.options(settings)
+    return redact.options({key: value if key in KEYS else redact.REDACTED for key, value in settings.items()})

@@ -193,19 +193,6 @@ def test_long_command_lines_are_cut() -> None:
     assert len(redact.words(["b"] * 100_000)) < 20_000
 
 
-def test_settings_keep_the_values_of_what_dockerd_knows() -> None:
-    """S15: a daemon.json that leads to another file."""
-    assert redact.settings(
-        {"debug": True, "HttpHeaders": {"X": "hunter2"}, "password": 1, "labels": ["a=b"]}
-    ) == {
-        "debug": True,
-        "HttpHeaders": "(redacted)",
-        "password": "(redacted)",
-        "labels": ["a=b"],
-    }
-    assert redact.settings(None) is None
-
-
 def test_environment() -> None:
     variables = ["B=hunter2", "A=x=y", "DOCKER_HOST=tcp://u:hunter2@h:2375", "DOCKER_TLS_CERTDIR=", "LONE"]
     names, kept = redact.environment(variables)

@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import daemon_options
-from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_keys import KNOWN
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_options import (
     FLAGS,
     KEYS,
@@ -112,7 +110,3 @@ def test_the_tables_agree():
         assert option.until is None or option.since <= option.until
         assert option.reload is None or option.reload >= option.since
         assert not option.ordered or option.kind.startswith("[")
-
-
-def test_the_probes_know_the_same_keys() -> None:
-    assert set(daemon_options.KEYS) == KNOWN

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.config import config
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.config import config, redacted
 
 from tests.unit.plugins.module_utils.probes.laying import lay
 
@@ -73,3 +73,14 @@ def test_a_file_of_another_user(tmp_path: Path) -> None:
     lay(tmp_path, {"daemon.json": "{}"})
     (tmp_path / "daemon.json").chmod(0)
     assert "Permission denied" in config(str(tmp_path / "daemon.json"), False)["settings"]["error"]
+
+
+def test_settings_keep_the_values_of_what_dockerd_knows() -> None:
+    """S15: a daemon.json that leads to another file."""
+    assert redacted({"debug": True, "HttpHeaders": {"X": "hunter2"}, "password": 1, "labels": ["a=b"]}) == {
+        "debug": True,
+        "HttpHeaders": "(redacted)",
+        "password": "(redacted)",
+        "labels": ["a=b"],
+    }
+    assert redacted(None) is None
