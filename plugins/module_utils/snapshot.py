@@ -88,7 +88,8 @@ def take(
     if not is_error(snapshot["engines"]):
         snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
     known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
-    engine.ask_all(known, {} if is_error(walked) else walked, timeout, image_content)
+    asked = engine.Asked(images=engine.CONTENT) if image_content else engine.EVERYTHING
+    engine.ask_all(known, {} if is_error(walked) else walked, timeout, asked)
     snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
     _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)
     with deadline.share(_SHARE, "the end points of accounts"):

@@ -78,7 +78,7 @@ def _mutated(seed: int) -> dict[str, Any]:
 
 def _asked(answers: dict[str, Any], seed: int) -> dict[str, Any]:
     with listening(Engine(answers)) as path, _within(_SECONDS, seed):
-        return engine.ask(_known(path), _WALKED, 1.0, content=False)
+        return engine.ask(_known(path), _WALKED, 1.0)
 
 
 def test_answers_of_another_shape() -> None:
@@ -157,7 +157,7 @@ def test_no_engine_keeps_the_result_of_its_host_from_being_taken(kind: str) -> N
     system = snapshot["engines"][0]
     own = {**system, "name": "rootless:worker", "user": "worker", "uid": 1000, "gid": 1000}
     with listening(Engine(_hostile(kind))) as path, _within(2 * _SECONDS, 0):
-        own.update(engine.ask(_known(path), _WALKED, 2.0, content=False))
+        own.update(engine.ask(_known(path), _WALKED, 2.0))
     sound = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")
     snapshot["engines"].append(own)
     judged = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")

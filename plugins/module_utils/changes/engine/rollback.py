@@ -281,7 +281,7 @@ class _Engine:
             if targets.answers_within(self._socket, 0):
                 # The container that was run for a look is none of them.
                 attempt(engine_control.sweep, self._socket, self._limits.timeout)
-            target = targets.find(self._user, 3, patience=0)
+            target = targets.find(self._user, 3, patience=0, asked=targets.CONTAINERS)
         except targets.NoTarget:
             return []
         return _noted(target.containers) if target.live_restore else []

@@ -29,6 +29,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors impo
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import steps
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps.install import INSTALL
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.engine import Asked
 
 
 class Ground(NamedTuple):
@@ -47,9 +48,11 @@ class Ground(NamedTuple):
         return stage.base_of(self.live.content)
 
 
-def ground(store: Store, user: str | None, timeout: float, force: bool) -> Ground:
+def ground(
+    store: Store, user: str | None, timeout: float, force: bool, asked: Asked = targets.SETTINGS
+) -> Ground:
     """Look at the host. Raises NoTarget, Unreadable, Unsound, StateError, and Unfit for a unit that cannot start."""
-    found = seen(targets.find(user, timeout), force)
+    found = seen(targets.find(user, timeout, asked=asked), force)
     known = stage.load(store, found.target.name, found.base)
     return with_stage(found, known, force)
 

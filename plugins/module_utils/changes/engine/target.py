@@ -30,6 +30,11 @@ PAUSE = 0.2
 PATIENCE = 15.0
 # For a file of an account's, which may hold up whoever opens it.
 _SECONDS = 10
+# What a question needs to be asked of an engine: about its containers, its settings, and what it has that another data
+# root would hide. Images are never looked into.
+CONTAINERS = engine.Asked(("info", "containers"))
+SETTINGS = engine.Asked((*CONTAINERS.parts, "networks", "plugins"))
+DATA = engine.Asked((*SETTINGS.parts, "images", "volumes", "data_roots"), engine.LISTED)
 # Each byte is a character: what a child answers is JSON.
 _BYTES = "latin-1"
 
@@ -100,7 +105,9 @@ class Target(NamedTuple):
         return state not in ("", None, "inactive")
 
 
-def find(user: str | None, timeout: float, patience: float = PATIENCE) -> Target:
+def find(
+    user: str | None, timeout: float, patience: float = PATIENCE, asked: engine.Asked = SETTINGS
+) -> Target:
     """The system's engine, or the rootless one of `user`. `timeout` is in seconds, for each answer. Raises NoTarget.
 
     An engine that is just starting gets `patience` seconds to run or to fail; what still tries then is down.
@@ -118,7 +125,7 @@ def find(user: str | None, timeout: float, patience: float = PATIENCE) -> Target
         )
     if seen.in_motion and patience:
         chosen.update(state="stopped", pid=None, error=f"{chosen['unit']} starts again and again")
-    chosen.update(engine.ask(chosen, seen.walked, timeout, False, seen.sockets))
+    chosen.update(engine.ask(chosen, seen.walked, timeout, asked, seen.sockets))
     return _target(chosen["name"], chosen, seen.units, seen.accounts, user, timeout)
 
 

@@ -91,7 +91,7 @@ def missing(user: str | None, expected: Iterable[Container], limits: Limits) -> 
         return []
     limit = time.monotonic() + limits.timeout
     while True:
-        target = targets.find(user, limits.timeout)
+        target = targets.find(user, limits.timeout, asked=targets.CONTAINERS)
         if not _lost(target, (), wanted) or time.monotonic() > limit:
             break
         time.sleep(PAUSE)

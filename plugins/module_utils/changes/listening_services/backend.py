@@ -56,6 +56,8 @@ SUBJECT = "listening_services"
 _SETTLE = 0.5
 
 Told = dict[str, Any]
+# Whose processes listen, and which ports are published.
+_ASKED = engine.Asked(("info", "containers"))
 
 
 class Seen(NamedTuple):
@@ -82,7 +84,7 @@ def look(timeout: float) -> Seen:
     known_units = attempt(units.units, services)
     found = attempt(engines.find, known_units, walked, account_probe.accounts())
     known_engines = [] if is_error(found) else found
-    engine.ask_all(known_engines, walked, timeout, False)
+    engine.ask_all(known_engines, walked, timeout, _ASKED)
     container_listeners(known_engines)
     snapshot = {
         "units": {} if is_error(known_units) else known_units,

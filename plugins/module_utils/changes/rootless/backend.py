@@ -153,7 +153,7 @@ def _planned(facts: Facts, options: dict[str, Any], system: Target | None) -> pl
 
 def _engine(user: str | None, timeout: float) -> Target | None:
     try:
-        return targets.find(user, timeout)
+        return targets.find(user, timeout, asked=targets.DATA)
     except targets.NoTarget:
         return None
 

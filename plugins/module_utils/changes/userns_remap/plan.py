@@ -14,6 +14,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.base import reading
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import checks, daemon_json
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd.merge import differences
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import staging
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import target as targets
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.plan import is_down
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.staging import Ground
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.errors import Unfit
@@ -54,7 +55,7 @@ class Switch(NamedTuple):
 
 def switch_on(store: Store, value: str, timeout: float) -> Switch:
     """userns-remap with that value. Raises what configure.ground() does, and Unfit where no consent helps."""
-    found = staging.ground(store, None, timeout, force=False)
+    found = staging.ground(store, None, timeout, force=False, asked=targets.DATA)
     user = value.partition(":")[0]
     accounts = account_probe.accounts([DEFAULT_USER if user == "default" else user])
     texts = {kind: reading.text(path) for kind, path in FILES.items()}
@@ -81,7 +82,7 @@ def switch_on(store: Store, value: str, timeout: float) -> Switch:
 
 def switch_off(store: Store, timeout: float) -> Switch:
     """No userns-remap: the data of before is seen again. Account and ids stay, as the remapped tree bears them."""
-    found = staging.ground(store, None, timeout, force=False)
+    found = staging.ground(store, None, timeout, force=False, asked=targets.DATA)
     if KEY in found.command.flags:
         raise Unfit([f"{KEY} is a flag in {found.command.source(KEY)}: take it out there"])
     settings = {key: value for key, value in found.staged.settings.items() if key != KEY}

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import (
@@ -46,10 +46,25 @@ SHARE = 0.1
 Walk = Mapping[int, processes.Process]
 
 PARTS = ("version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots")
+# How far images are looked into: their list, each with its history (two requests), and their layers.
+LISTED, EXAMINED, CONTENT = "listed", "examined", "content"
+_NOT_ASKED = "was not asked for"
 _LIST = "/containers/json?all=1"
 
 
-def ask_all(engines: Sequence[dict[str, Any]], walked: Walk, timeout: float, content: bool) -> None:
+class Asked(NamedTuple):
+    """What is asked of an engine: parts of PARTS, its version always, and how far images are looked into."""
+
+    parts: Collection[str] = PARTS
+    images: str = EXAMINED
+
+
+EVERYTHING = Asked()
+
+
+def ask_all(
+    engines: Sequence[dict[str, Any]], walked: Walk, timeout: float, asked: Asked = EVERYTHING
+) -> None:
     """Add to every ENGINE of engines.find() what ask() learns.
 
     A container that one engine lists is no orphan of another: two of them may share containerd.
@@ -57,11 +72,11 @@ def ask_all(engines: Sequence[dict[str, Any]], walked: Walk, timeout: float, con
     sockets = [engine["socket"] for engine in engines]
     for engine in engines:
         if engine["user"] is None:
-            engine.update(ask(engine, walked, timeout, content, sockets))
+            engine.update(ask(engine, walked, timeout, asked, sockets))
     with deadline.share(SHARE, "the engines of accounts"):
         for engine in engines:
             if engine["user"] is not None:
-                engine.update(ask(engine, walked, timeout, content, sockets))
+                engine.update(ask(engine, walked, timeout, asked, sockets))
     # What an account's engine lists says nothing about root's: it may list any id.
     for uid in dict.fromkeys(map(membership.uid_of, engines)):
         attempt(_without_doubles, [engine for engine in engines if membership.uid_of(engine) == uid])
@@ -80,14 +95,18 @@ def _without_doubles(engines: Sequence[dict[str, Any]]) -> None:
 
 
 def ask(
-    engine: Mapping[str, Any], walked: Walk, timeout: float, content: bool, sockets: Iterable[str] = ()
+    engine: Mapping[str, Any],
+    walked: Walk,
+    timeout: float,
+    asked: Asked = EVERYTHING,
+    sockets: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """`state`, `error` and the API's part of an ENGINE; never raises.
+    """`state`, `error` and the API's part of an ENGINE; never raises. What is not asked for has a mark that says so.
 
     engine   one of engines.find(); a stopped one is not asked: that would start it where systemd listens
     walked   from processes.walk()
     timeout  in seconds, for each answer
-    content  whether to look into the layers of images
+    asked    what the caller needs: one that wants to know of containers does not pay for images
     sockets  paths of the sockets of all engines on the host
     """
     if engine["state"] == "unreachable":
@@ -96,14 +115,14 @@ def ask(
             "state": engine["state"],
             "error": engine["error"],
         }
-    answer = attempt(_ask, engine, walked, timeout, content, {engine["socket"], *sockets})
+    answer = attempt(_ask, engine, walked, timeout, asked, {engine["socket"], *sockets})
     if is_error(answer):
         return {**dict.fromkeys(PARTS, answer), "state": engine["state"], "error": answer["error"]}
     return dict(answer)
 
 
 def _ask(
-    engine: Mapping[str, Any], walked: Walk, timeout: float, content: bool, sockets: Iterable[str]
+    engine: Mapping[str, Any], walked: Walk, timeout: float, asked: Asked, sockets: Iterable[str]
 ) -> dict[str, Any]:
     uid = membership.uid_of(engine)
     own = membership.by_container(walked, uid)
@@ -119,10 +138,10 @@ def _ask(
     except Unreadable as problem:
         version = error(str(problem))
     try:
-        answers = _answers(api, around, content)
+        answers = _answers(api, around, asked)
     finally:
         api.close()
-    if is_error(answers["containers"]):
+    if "containers" in asked.parts and is_error(answers["containers"]):
         answers["containers"] = orphans(answers["containers"]["error"])
     return {"state": "running", "error": None, "version": version, **answers}
 
@@ -150,22 +169,31 @@ def _list(value: Any) -> list[dict[str, Any]]:
     return [] if is_error(value) else value
 
 
-def _answers(api: EngineApi, around: containers.Surroundings, content: bool) -> dict[str, Any]:
-    info = attempt(api.get, "/info")
-    volumes = attempt(api.get, "/volumes")
+def _answers(api: EngineApi, around: containers.Surroundings, asked: Asked) -> dict[str, Any]:
+    not_asked = error(_NOT_ASKED)
+
+    def get(part: str, path: str) -> Any:
+        return attempt(api.get, path) if part in asked.parts else not_asked
+
+    info, volumes = attempt(api.get, "/info"), get("volumes", "/volumes")
     bound = then(resources.bound, volumes)
-    found = attempt(_containers, api, around._replace(volume_sources={} if is_error(bound) else bound))
+    around = around._replace(volume_sources={} if is_error(bound) else bound)
+    found = attempt(_containers, api, around) if "containers" in asked.parts else not_asked
     return {
         "info": then(resources.info, info),
         "containers": found,
-        "images": attempt(_images, api, _list(found), content),
-        "networks": then(resources.networks, attempt(api.get, "/networks"), _list(found)),
+        "images": attempt(_images, api, _list(found), asked.images) if "images" in asked.parts else not_asked,
+        "networks": then(resources.networks, get("networks", "/networks"), _list(found)),
         "volumes": then(resources.volumes, volumes),
-        "plugins": then(resources.plugins, attempt(api.get, "/plugins")),
-        "swarm": then(swarm.swarm, info, api),
-        # Only the system's engine takes userns-remap; where an account's says that its data lies, root does not look.
-        "data_roots": then(resources.data_roots, info) if around.uid == 0 else [],
+        "plugins": then(resources.plugins, get("plugins", "/plugins")),
+        "swarm": then(swarm.swarm, info, api) if "swarm" in asked.parts else not_asked,
+        "data_roots": _data_roots(info, around.uid) if "data_roots" in asked.parts else not_asked,
     }
+
+
+def _data_roots(info: Any, uid: int | None) -> Any:
+    """Only the system's engine takes userns-remap; where an account's says that its data lies, root does not look."""
+    return then(resources.data_roots, info) if uid == 0 else []
 
 
 def _containers(api: EngineApi, around: containers.Surroundings) -> list[dict[str, Any]]:
@@ -219,7 +247,7 @@ def _execs(api: EngineApi, ids: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _images(api: EngineApi, known: Sequence[Mapping[str, Any]], content: bool) -> list[dict[str, Any]]:
+def _images(api: EngineApi, known: Sequence[Mapping[str, Any]], depth: str) -> list[dict[str, Any]]:
     """Every image that has a tag or a container."""
     users: dict[str, list[str]] = {}
     for container in known:
@@ -228,12 +256,13 @@ def _images(api: EngineApi, known: Sequence[Mapping[str, Any]], content: bool) -
     listed = {each["Id"]: each for each in api.get("/images/json")}
     tagged = [image_id for image_id in listed if images.summary(listed[image_id], ())["tags"]]
     wanted = list(dict.fromkeys((*users, *sorted(tagged))))
-    look = partial(images.content, {}, api.owner) if content else None
-    found = [_image(api, image_id, users.get(image_id, ()), look) for image_id in wanted[:IMAGES_LOOKED_AT]]
-    why = f"only {IMAGES_LOOKED_AT} images are looked at, those with containers first"
+    look = partial(images.content, {}, api.owner) if depth == CONTENT else None
+    most = 0 if depth == LISTED else IMAGES_LOOKED_AT
+    found = [_image(api, image_id, users.get(image_id, ()), look) for image_id in wanted[:most]]
+    why = f"only {most} images are looked at, those with containers first" if most else _NOT_ASKED
     found += [
         images.left_out(listed.get(image_id, {"Id": image_id}), users.get(image_id, ()), why)
-        for image_id in wanted[IMAGES_LOOKED_AT:]
+        for image_id in wanted[most:]
     ]
     return sorted((each for each in found if each is not None), key=lambda each: str(each["id"]))
 

@@ -65,7 +65,7 @@ def test_a_list_that_is_too_long_costs_itself(lengthen: Callable[[dict[str, Any]
     given = recorded(VERSIONS[-1])
     lengthen(given)
     with listening(Engine(given)) as path:
-        found = engine.ask(known(path), WALKED, 5.0, False)
+        found = engine.ask(known(path), WALKED, 5.0)
     lost = {part for part in ("containers", "images", "networks", "volumes") if is_error(found[part])}
     assert lost == {lengthen.__name__}
     assert "more than 5000 entries" in found[lengthen.__name__]["error"]
@@ -75,5 +75,5 @@ def test_a_container_that_is_too_large_costs_itself() -> None:
     given = recorded(VERSIONS[-1])
     given[inspect_path(given, "vanilla")]["HostConfig"]["CapAdd"] = ["x"] * 10_000
     with listening(Engine(given)) as path:
-        found = engine.ask(known(path), WALKED, 5.0, False)
+        found = engine.ask(known(path), WALKED, 5.0)
     assert [each["name"] for each in found["containers"] if is_error(each["config"])] == ["vanilla"]

@@ -18,7 +18,13 @@ import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine as engine_probe
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.engine import ask, ask_all
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.engine import (
+    EVERYTHING,
+    LISTED,
+    Asked,
+    ask,
+    ask_all,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes
 
 from tests.unit.plugins.module_utils.probes.engine_server import VERSIONS, Engine, listening, recorded
@@ -49,11 +55,11 @@ def known(path: str, **changes: Any) -> dict[str, Any]:
 
 
 def asked(
-    answers: dict[str, Any], timeout: float = LIMIT, content: bool = False
+    answers: dict[str, Any], timeout: float = LIMIT, what: Asked = EVERYTHING
 ) -> tuple[dict[str, Any], Engine]:
     server = Engine(answers)
     with listening(server) as path:
-        return ask(known(path), WALKED, timeout, content), server
+        return ask(known(path), WALKED, timeout, what), server
 
 
 def names(found: dict[str, Any]) -> list[str]:
@@ -112,6 +118,27 @@ def test_pass_over_a_real_engine(version: str) -> None:
     assert (server.connections, len(server.asked)) == (1, len(set(server.asked)))
 
 
+def test_what_is_not_asked_for_costs_no_request() -> None:
+    answers = recorded(VERSIONS[-1])
+    found, server = asked(answers, what=Asked(("info", "containers")))
+    assert {path.partition("?")[0].split("/")[1] for path in server.asked} == {
+        "version",
+        "info",
+        "containers",
+        "exec",
+    }
+    assert (found["state"], len(names(found))) == ("running", 7)
+    for part in PARTS - {"version", "info", "containers"}:
+        assert found[part] == {"error": "was not asked for"}
+
+
+def test_images_that_are_only_listed_cost_one_request() -> None:
+    found, server = asked(recorded(VERSIONS[-1]), what=Asked(("containers", "images"), LISTED))
+    assert [path for path in server.asked if path.startswith("/images")] == ["/images/json"]
+    assert sorted(image["tags"] for image in found["images"] if image["containers"]) == [["busybox:p1"]]
+    assert found["images"][0]["history"] == {"error": "was not asked for"}
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_pass_is_deterministic(version: str) -> None:
     answers = recorded(version)
@@ -121,9 +148,9 @@ def test_pass_is_deterministic(version: str) -> None:
     turned["/volumes"]["Volumes"].reverse()
     server = Engine(answers)
     with listening(server) as path:
-        before = ask(known(path), WALKED, LIMIT, False)
+        before = ask(known(path), WALKED, LIMIT)
         server.answers = turned
-        after = ask(known(path), WALKED, LIMIT, False)
+        after = ask(known(path), WALKED, LIMIT)
     assert json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)
 
 
@@ -285,7 +312,7 @@ def test_data_roots_of_other_mappings(tmp_path: Path) -> None:
 def test_stopped_engine_is_not_asked() -> None:
     server = Engine(recorded("26.1.5"))
     with listening(server) as path:
-        found = ask(known(path, state="stopped", error="docker.service is inactive"), WALKED, LIMIT, False)
+        found = ask(known(path, state="stopped", error="docker.service is inactive"), WALKED, LIMIT)
     assert (found["state"], found["error"]) == ("stopped", "docker.service is inactive")
     assert found["containers"] == found["images"] == {"error": "docker.service is inactive"}
     assert server.connections == 0
@@ -312,7 +339,7 @@ def _mute() -> tuple[int, Any]:
 )
 def test_sick_engine(answers: dict[str, Any] | None, state: str) -> None:
     if answers is None:
-        found = ask(known("/nonexistent/engine.sock"), WALKED, LIMIT, False)
+        found = ask(known("/nonexistent/engine.sock"), WALKED, LIMIT)
     else:
         found, _unused = asked(answers, timeout=0.3)
     assert found["state"] == state
@@ -322,7 +349,7 @@ def test_sick_engine(answers: dict[str, Any] | None, state: str) -> None:
 
 
 def test_engine_without_a_socket_path() -> None:
-    found = ask(known(None), WALKED, LIMIT, False)  # type: ignore[arg-type]
+    found = ask(known(None), WALKED, LIMIT)  # type: ignore[arg-type]
     assert set(found) == PARTS | {"state", "error"}
     assert set(found["containers"]) == {"error"}
 
@@ -355,13 +382,13 @@ def test_containers_of_an_engine_that_does_not_tell(why: str, walked: dict[int, 
         engine = known(path if why != "gone" else f"{path}.gone", uid=os.geteuid())
         if why == "stopped":
             engine.update(state="stopped", error="docker.service is inactive", uid=None)
-        found = ask(engine, walked, 0.3, False)
+        found = ask(engine, walked, 0.3)
     (orphan,) = found["containers"]
     assert (orphan["id"], orphan["name"], orphan["state"]) == (ORPHAN, None, "running")
     assert orphan["process"]["cap_bnd"] == walked[max(walked)]["status"]["CapBnd"]
     assert set(orphan["config"]) == {"error"}
     # Another user's engine has no part in it.
-    assert set(ask(known("/nonexistent", uid=54321, user="x"), walked, 1, False)["containers"]) == {"error"}
+    assert set(ask(known("/nonexistent", uid=54321, user="x"), walked, 1)["containers"]) == {"error"}
 
 
 def test_container_that_one_engine_lists_is_no_orphan_of_another(walked: dict[int, Any]) -> None:
@@ -372,12 +399,12 @@ def test_container_that_one_engine_lists_is_no_orphan_of_another(walked: dict[in
     listed["Id"] = ORPHAN
     with listening(Engine(answers)) as path:
         engines = [known("/nonexistent/a"), known(path), known("/nonexistent/b")]
-        ask_all(engines, walked, LIMIT, False)
+        ask_all(engines, walked, LIMIT)
         assert [engine["state"] for engine in engines] == ["stopped", "running", "stopped"]
         assert names(engines[1]) == ["vanilla"]
         assert [set(engines[place]["containers"]) for place in (0, 2)] == [{"error"}, {"error"}]
     engines = [known("/nonexistent/a"), known("/nonexistent/b")]
-    ask_all(engines, walked, LIMIT, False)
+    ask_all(engines, walked, LIMIT)
     assert [container["id"] for container in engines[0]["containers"]] == [ORPHAN]
     assert set(engines[1]["containers"]) == {"error"}
 
@@ -388,6 +415,6 @@ def test_mounted_sockets_of_the_other_engines() -> None:
         other.bind(f"{path}.other")
         raw = answers[inspect_path(answers, "p1-created")]
         raw["Mounts"][0]["Source"] = str(Path(path).parent)
-        found = ask(known(path), WALKED, LIMIT, False, [f"{path}.other"])
+        found = ask(known(path), WALKED, LIMIT, sockets=[f"{path}.other"])
         (created,) = (container for container in found["containers"] if container["name"] == "p1-created")
         assert created["mounts"][0]["reaches"] == [path, f"{path}.other"]
