@@ -69,7 +69,7 @@ def resolve(store: Store, limits: Limits) -> list[Resolved]:
     with signals.held_off():
         found, unknown = unfinished(store)
         resolved = [_resolved(each, limits) for each in found]
-    return [*resolved, *(Resolved(each.id, "", [], each.why) for each in unknown)]
+    return [*resolved, *(Resolved(each.id, each.subject, [], each.why) for each in unknown)]
 
 
 def _resolved(transaction: Transaction, limits: Limits) -> Resolved:
