@@ -68,6 +68,11 @@ class Transaction:
         """What it changes: the name of an engine, or that of a module that changes none."""
         return str(self.manifest.get("engine"))
 
+    @property
+    def left(self) -> list[str]:
+        """What undoing has left as it is so far, a sentence each."""
+        return list(self.manifest.get("left", ()))
+
     def notes(self, kind: str) -> list[Entry]:
         """The entries of one kind, in the order of the changes."""
         return [entry for entry in self.entries if entry.kind == kind]
@@ -118,7 +123,7 @@ class Transaction:
         make it since; only what the transaction itself has written since is undone again. Raises Unwritable, after all
         else was undone, with what cannot be undone now; it stays open then.
         """
-        left, failed = list(self.manifest.get("left", ())), []
+        left, failed = self.left, []
         give_reserve(self.folder)
         for entry in reversed(due):
             try:
