@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +63,14 @@ while time.monotonic() < end:
     with open(path + ".file", "w") as stream:
         stream.write(content)
     os.replace(path + ".file", path)
+"""
+
+# Gives a file back the mode that everybody can write with, as soon as it has another one.
+WIDEN = """
+import os, sys
+while True:
+    if os.stat(sys.argv[1]).st_mode & 0o777 != 0o666:
+        os.chmod(sys.argv[1], 0o666)
 """
 
 
@@ -196,7 +205,9 @@ def test_s3_rolling_back_follows_no_link_of_the_account(worker: Host) -> None:
     [("[" * 200_000, "is JSON with more values than are read"), ("{,}", "is no JSON")],
     ids=["deep", "broken"],
 )
-def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, reason: str) -> None:
+def test_s10_a_file_in_a_home_blocks_nobody_else(
+    worker: Host, tmp_path: Path, content: str, reason: str
+) -> None:
     host = worker
     # As a run that was killed right before its commit leaves it.
     host.run(
@@ -210,11 +221,39 @@ def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, rea
     assert host.docker("info", "--format", "{{.Debug}}").stdout == "true\n"
     # What else there was to undo is undone.
     assert not exists(host, UNIT) and not exists(host, f"{LINGER}/worker")
-    for result in (apply(host, state="resolved"), ask(host)):
+    # All roles that change an engine begin with that of daemon_apply.
+    book = tmp_path / "play.yml"
+    tasks = [{"ansible.builtin.include_role": {"name": "bulwark.docker.daemon_config"}}]
+    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    variables = {"daemon_config_settings": {"debug": False}, "daemon_apply_settle": 0.5}
+    host.playbook(book, variables)
+    assert host.docker("info", "--format", "{{.Debug}}").stdout == "false\n"
+    failed = host.playbook(book, {**variables, "daemon_apply_user": "worker"}, check=False)
+    assert failed.rc != 0 and f"{CLIENT_JSON} {reason}" in failed.stdout
+    told = apply(host, state="resolved")
+    assert not told.get("failed") and notice in told["notices"], told
+    for result in (apply(host, state="resolved", user="worker"), ask(host)):
         assert result.get("failed") and f"{CLIENT_JSON} {reason}" in result["msg"], result
     as_worker(host, f"echo '{{}}' > {CLIENT_JSON}")
     assert changed(apply(host, state="resolved"))["resolved"]
     done(ask(host))
+
+
+def test_s20_a_mode_that_an_account_changes_back_costs_its_own_file_alone(worker: Host) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p .config/docker; echo '{{}}' > {OWN_JSON}; chmod 666 {OWN_JSON}")
+    host.run("chmod 666 /etc/default/docker")
+    started(host, WIDEN, OWN_JSON)
+    told = run_module(host, {}, name="engine_files")
+    again = run_module(host, {}, name="engine_files")
+    host.run("pkill --full 'attack[.]py'")
+    changed(told)
+    assert host.run(f"stat --format %a /etc/default/docker {OWN_JSON}").stdout.split() == ["644", "666"]
+    (row,) = told["refused"]
+    assert row["message"].startswith(f"{OWN_JSON} did not keep the mode it was given"), row
+    assert row["control"] == "file.engine_configuration"
+    assert (again["changed"], again["transaction"], again["refused"]) == (False, None, [row])
+    assert changed(run_module(host, {}, name="engine_files"))["refused"] == []
 
 
 @pytest.mark.parametrize("socket", ["bus", "docker.sock"])

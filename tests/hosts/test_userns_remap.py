@@ -379,6 +379,21 @@ def test_failed_switch_leaves_nothing(remap_host: Host, when: str) -> None:
     assert run_module(host, {"state": "resolved"}, name="daemon_apply")["changed"] is False
 
 
+def test_what_resolving_leaves_is_told_once(remap_host: Host) -> None:
+    """A run that was killed right before its commit, and an edit of what it has written."""
+    host = remap_host
+    done(switch(host, **CONSENTS))
+    host.run(
+        'sed -i \'s/"state": "committed"/"state": "open"/\' /var/lib/bulwark/transactions/*/manifest.json'
+    )
+    put(host, SUBUID, "other:900000000:65536")
+    told = done(run_module(host, {"state": "resolved", "settle": 0.5}, name="daemon_apply"))
+    left = f"{SUBUID} was changed by somebody else since, and is left as it is"
+    assert [each["left"].count(left) for each in told["resolved"]] == [1]
+    assert told["notices"].count(left) == 1
+    assert not maps(host)
+
+
 def test_check_mode_tells_the_plan(remap_host: Host) -> None:
     host = remap_host
     host.import_busybox()

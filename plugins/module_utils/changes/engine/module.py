@@ -93,8 +93,7 @@ class EngineModule:
             else:
                 with self.store.locked(self.options["timeout"]):
                     self.resolved = operations.resolve(self.store, self.limits, dry=False)
-                    # What is open of others is told alone.
-                    self.refuse_unresolved(self._subject)
+                    self._refuse_unresolved()
                     told = work(self)
         except apply.Refused as problem:
             self._fail(str(problem), refused=problem.refused)
@@ -112,12 +111,13 @@ class EngineModule:
         told["notices"] = [*self._notices(), *told.get("notices", ())]
         self._module.exit_json(**result(self.check_mode, **told))
 
-    def refuse_unresolved(self, subject: str | None = None) -> None:
-        """Raises StateError where a transaction, or one about `subject`, is still open."""
+    def _refuse_unresolved(self) -> None:
+        """Raises StateError where a transaction about the subject is still open. What is open of others is told alone:
+        an account can see to it that its own cannot be undone."""
         open_still = [
             f"{each.transaction}: {each.trouble}"
             for each in self.resolved
-            if each.trouble and subject in (None, each.subject)
+            if each.trouble and each.subject == self._subject
         ]
         if open_still:
             raise StateError(

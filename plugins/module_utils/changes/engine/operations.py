@@ -78,9 +78,9 @@ def roll_back_last(
     """Undo the last committed transaction of that engine, as a change of its own; {} when it is undone already."""
     target = targets.find(user, limits.timeout)
     undone = last_undone(store, target.name)
-    found = last_committed(store, target.name)
     if undone and wanted in (None, undone):
         return {}
+    found = last_committed(store, target.name)
     if found is None:
         if wanted:
             raise StateError(
@@ -125,7 +125,7 @@ def resolve(store: Store, limits: Limits, dry: bool) -> list[Resolved]:
     found, unknown = unfinished(store)
     return [
         *(Resolved(each.id, each.subject, []) for each in found),
-        *(Resolved(each.id, "", [], each.why) for each in unknown),
+        *(Resolved(each.id, each.subject, [], each.why) for each in unknown),
     ]
 
 

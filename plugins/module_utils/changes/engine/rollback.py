@@ -6,7 +6,7 @@ needed stands in the journal."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt
@@ -16,6 +16,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine impo
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import verify
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import Container, Target
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits, Unwell
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import account as accounts
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import containers as engine_control
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import Account
@@ -69,7 +70,7 @@ def resolve(store: Store, limits: Limits) -> list[Resolved]:
     with signals.held_off():
         found, unknown = unfinished(store)
         resolved = [_resolved(each, limits) for each in found]
-    return [*resolved, *(Resolved(each.id, "", [], each.why) for each in unknown)]
+    return [*resolved, *(Resolved(each.id, each.subject, [], each.why) for each in unknown)]
 
 
 def _resolved(transaction: Transaction, limits: Limits) -> Resolved:
@@ -80,33 +81,58 @@ def _resolved(transaction: Transaction, limits: Limits) -> Resolved:
 
 
 def roll_back(transaction: Transaction, limits: Limits) -> list[str]:
-    """All is as before; returns what was left, a sentence each. Raises when the engine does not come back."""
+    """All is as before; returns what was left, a sentence each. Raises Unwritable with all that went wrong, such as an
+    engine that does not come back, and what was left."""
+    # Before its engine is touched, which would not come back by the rest alone.
+    kinds.refuse_unknown(transaction)
     heads = transaction.notes("engine")
-    if not heads:
+    if not heads or _is_gone(Account(*heads[0].data["account"])):
         return _closed(transaction, kinds.undo(transaction))
     engine = _Engine(transaction, heads[0].data, limits)
-    left, trouble = [], None
+    troubles: list[str] = []
+    lost: list[str] = []
     engine.halt_unless_untouched()
     engine.close_alone()
-    try:
-        # The configuration comes back when the engine has taken from it what it must be told to let go.
-        left = kinds.undo(transaction, but=engine.is_configuration if engine.ran else _none)
-    except atomic_files.Unwritable as problem:
-        # What else there was to undo is undone, and the engine must not stay down for the rest.
-        trouble = problem
     if engine.ran:
-        left = [*left, *engine.bring_back()]
-    elif transaction.notes("restart"):
-        engine.let_down()
-    elif transaction.notes("sockets"):
-        engine.open_alone()
-    if trouble:
-        raise trouble
+        # The configuration comes back when the engine has taken from it what it must be told to let go. What fails now
+        # is tried once more then.
+        with contextlib.suppress(atomic_files.Unwritable):
+            kinds.undo(transaction, but=engine.is_configuration)
+        with _kept_in(troubles):
+            engine.run_as_before()
+    is_down = bool(troubles)
+    with _kept_in(troubles):
+        kinds.undo(transaction)
+    with _kept_in(troubles):
+        if engine.ran:
+            lost = [] if is_down else engine.prove()
+        elif transaction.notes("restart"):
+            engine.let_down()
+        elif transaction.notes("sockets"):
+            engine.open_alone()
+    left = [*transaction.left, *lost]
+    if troubles:
+        raise atomic_files.Unwritable("; ".join([*troubles, *left]))
     return _closed(transaction, left)
 
 
-def _none(entry: Entry) -> bool:
+def _is_gone(account: Account) -> bool:
+    """Whether nobody has its name today, or another account: its engine cannot be reached."""
+    try:
+        accounts.same(account)
+    except atomic_files.Unwritable:
+        return True
     return False
+
+
+@contextlib.contextmanager
+def _kept_in(troubles: list[str]) -> Iterator[None]:
+    """What goes wrong is told at the end, and keeps nothing from being done that comes after it: the engine must not
+    stay down for a file that cannot be written."""
+    try:
+        yield
+    except Exception as problem:
+        troubles.append(run.reason(problem))
 
 
 def _closed(transaction: Transaction, left: list[str]) -> list[str]:
@@ -178,15 +204,8 @@ class _Engine:
             self._service.reload()
             targets.live_restore_becomes(self._socket, True, self._limits.timeout)
 
-    def bring_back(self) -> list[str]:
-        """It runs with its former settings, and its containers do. What was left of its configuration is told."""
-        try:
-            self._run_as_before()
-        finally:
-            left = kinds.undo(self._transaction)
-        return [*left, *self._prove()]
-
-    def _run_as_before(self) -> None:
+    def run_as_before(self) -> None:
+        """It runs with its former settings, or has not started."""
         self._service.daemon_reload()
         if self._is_untouched():
             if self._transaction.notes("reload"):
@@ -257,7 +276,8 @@ class _Engine:
             self._transaction.note("reload")
         return self._reload_former()
 
-    def _prove(self) -> list[str]:
+    def prove(self) -> list[str]:
+        """It is well, and its containers run; returns those that do not come back, in a sentence."""
         verify.healthy(self._service, self._socket, self._limits)
         attempt(engine_control.sweep, self._socket, self._limits.timeout)
         stopped = [

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.atomic_files import digest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Step
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import kinds
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import (
+    Malformed,
+    Step,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import (
     StateError,
     Store,
@@ -110,7 +114,10 @@ def load(store: Store, engine: str, base: str | None) -> Stage:
     elif config and config["base"] != base:
         found.dropped = f"{config['path']} was changed by somebody else since"
     else:
-        found = Stage(data)
+        try:
+            found = _known(Stage(data))
+        except Malformed as problem:
+            found.dropped = str(problem)
     return found
 
 
@@ -137,6 +144,13 @@ def drop(store: Store, engine: str) -> None:
 
 def _path(store: Store, engine: str) -> Path:
     return store.root / "staged" / engine.replace(os.sep, "_") / "stage.json"
+
+
+def _known(stage: Stage) -> Stage:
+    unknown = [step.kind for step in stage.steps if step.kind not in kinds.KINDS]
+    if unknown:
+        raise Malformed(f"this version of bulwark.docker knows no step of the kind {unknown[0]}")
+    return stage
 
 
 def _is_current(data: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,13 +69,15 @@ Parameters = Mapping[str, Mapping[str, Any]]
 
 class Change(NamedTuple):
     """A file that is not as it should be. `path` is the file itself, `name` what the control calls it; `fact` is its
-    FILE of docs/snapshot.md, `account` whose it is: it is changed with the ids of that account."""
+    FILE of docs/snapshot.md, `account` whose it is: it is changed with the ids of that account. `control` is the id of
+    the control that asks."""
 
     path: str
     name: str
     fact: Mapping[str, Any]
     wanted: Wanted
     account: Account
+    control: str
 
 
 class Plan(NamedTuple):
@@ -115,7 +118,7 @@ def plan(snapshot: Snapshot, parameters: Parameters) -> Plan:
                 continue
             for parent in weak_parents(place, case):
                 weak.setdefault(parent["path"], (parent, set()))[1].add(place.path)
-            change = _change(place, case, asked)
+            change = _change(control, place, case, asked)
         except Unread as problem:
             unread.add(f"{control.title}: not known, {problem}")
             continue
@@ -150,7 +153,11 @@ def restrict(store: Store, parameters: Parameters, check: bool) -> dict[str, Any
         store, {"engine": ENGINE}, lambda transaction: _apply(transaction, found, parameters)
     )
     done = [change for change in found.changes if change.path not in failed]
-    refused = [{"message": why, "consent": None, "control": None} for why in failed.values()]
+    refused = [
+        {"message": failed[change.path], "consent": None, "control": change.control}
+        for change in found.changes
+        if change.path in failed
+    ]
     return _restricted(found._replace(changes=done, refused=[*found.refused, *refused]), transaction)
 
 
@@ -173,7 +180,7 @@ def keep_in_force(store: Store, snapshot: Snapshot, changing: Iterable[str]) -> 
     for engine in known if isinstance(known, list) else ():
         try:
             path = engine["config"]["path"]
-            if engine["pid"] and os.path.realpath(path) in concerned and not edited_since_start(engine):
+            if engine["pid"] and _way(path)[0] in concerned and not edited_since_start(engine):
                 with acting_as(owner_of(engine, {})):
                     content = reading.content(path)
                 loaded_config.record(store, path, engine["pid"], content)
@@ -197,8 +204,8 @@ def _places(
                 unread.add(f"{control.title}: not known, {problem}")
 
 
-def _change(place: Place, case: Case, asked: Wanted) -> Change | str | None:
-    """What is to be done, or why it is not done."""
+def _change(control: Control, place: Place, case: Case, asked: Wanted) -> Change | str | None:
+    """What is to be done, or why it is not done. Raises Unread."""
     fact = case.host("files", place.path)
     mode = int(fact["mode"], 8)
     if asked == Wanted(fact["uid"], fact["gid"], mode, True):
@@ -209,13 +216,14 @@ def _change(place: Place, case: Case, asked: Wanted) -> Change | str | None:
             f"{place.path} belongs to {_owner(fact)} and lies where {case.engine['user']} may put anything:"
             f" give it to {case.engine['user']} by hand."
         )
-    link = next((each for each in _links(place.path) if not (account.is_root and _is_roots(each))), None)
+    path, links = _way(place.path)
+    link = next((each for each in links if not (account.is_root and _is_roots(each))), None)
     if link:
         return (
             f"{place.path} is reached through the symbolic link {link}, which others than root can turn elsewhere:"
             " put the file itself there."
         )
-    return Change(os.path.realpath(place.path), place.path, fact, asked, account)
+    return Change(path, place.path, fact, asked, account, control.id)
 
 
 def _account(case: Case) -> Account:
@@ -243,23 +251,42 @@ def _both(one: Change, other: Change) -> Change:
     )
 
 
-def _links(path: str) -> Iterator[str]:
-    """Every symbolic link on the way to what the path leads to."""
-    at, ahead, seen = "/", path.split("/"), 0
-    while ahead and seen <= _MOST_LINKS:
+def _way(path: str) -> tuple[str, list[str]]:
+    """What the path leads to, and every symbolic link on the way there. Raises Unread.
+
+    One walk for both: an account may turn its links elsewhere at any time, also between two looks at one.
+    """
+    at, ahead, links = "/", path.split("/"), []
+    while ahead:
         here = posixpath.normpath(posixpath.join(at, ahead.pop(0)))
-        if Path(here).is_symlink():
-            yield here
-            seen += 1
-            target = str(Path(here).readlink())
-            at, ahead = "/" if target.startswith("/") else at, [*target.split("/"), *ahead]
-        else:
+        target = _target(here)
+        if target is None:
             at = here
+            continue
+        links.append(here)
+        if len(links) > _MOST_LINKS:
+            raise Unread(f"{path}: {os.strerror(errno.ELOOP)}")
+        at, ahead = "/" if target.startswith("/") else at, [*target.split("/"), *ahead]
+    return at, links
+
+
+def _target(path: str) -> str | None:
+    """Where the link leads, None where there is none. Raises Unread."""
+    try:
+        return str(Path(path).readlink())
+    except OSError as problem:
+        # EINVAL: something else lies there.
+        if problem.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise Unread(f"{path}: {problem.strerror}") from problem
 
 
 def _is_roots(link: str) -> bool:
-    """Whether root alone can turn the link elsewhere."""
-    seen = Path(link).parent.stat()
+    """Whether root alone can turn the link elsewhere. Raises Unread."""
+    try:
+        seen = Path(link).parent.stat()
+    except OSError as problem:
+        raise Unread(f"{problem.filename}: {problem.strerror}") from problem
     return seen.st_uid == 0 and not seen.st_mode & 0o022
 
 
@@ -269,7 +296,8 @@ def _made_anew(change: Change, snapshot: Snapshot) -> Iterable[str]:
         return
     known = snapshot["units"]
     for name, unit in ({} if is_error(known) else known).items():
-        if any(os.path.realpath(each["address"]) == change.path for each in unit["listens"]):
+        # No way that somebody turns elsewhere meanwhile leads to what was found.
+        if any(attempt(os.path.realpath, each["address"]) == change.path for each in unit["listens"]):
             causes = list(_causes(name, change))
             if causes:
                 yield (
@@ -304,19 +332,31 @@ def _causes(unit: str, change: Change) -> Iterator[str]:
 
 
 def _apply(transaction: Transaction, found: Plan, parameters: Parameters) -> dict[str, str]:
-    """{path: why it keeps what it has} of those that cannot be changed. Raises NotHeld, so that all is undone."""
+    """{path: why it keeps what it has} of those that cannot be changed. Raises NotHeld for those of root's that do not
+    keep what they were given, so that all is undone."""
     failed = {}
-    for path, _name, fact, asked, account in found.changes:
+    for change in found.changes:
+        asked = change.wanted
         try:
             wanted = (asked.uid, asked.gid, asked.mode)
-            permissions.give(transaction, account, path, wanted, asked.acl, fact["inode"])
+            permissions.give(
+                transaction, change.account, change.path, wanted, asked.acl, change.fact["inode"]
+            )
         except Unwritable as problem:
             # One path, which somebody may have seen to, keeps no other from being changed.
-            failed[path] = str(problem)
+            failed[change.path] = str(problem)
     again = {change.path for change in plan(look(), parameters).changes}
-    lost = [each.path for each in found.changes if each.path in again and each.path not in failed]
-    if lost:
-        raise NotHeld(f"{', '.join(lost)} did not keep the owner and mode it was given")
+    lost = [each for each in found.changes if each.path in again and each.path not in failed]
+    roots = [each.path for each in lost if each.account.is_root]
+    if roots:
+        raise NotHeld(f"{', '.join(roots)} did not keep the owner and mode it was given")
+    for each in lost:
+        # An account may do with its own files what it likes, and as fast: nobody else's change depends on it.
+        permissions.take_back(transaction, each.account, each.path)
+        failed[each.path] = (
+            f"{each.path} did not keep the mode it was given: it was changed back at once, as a program of"
+            f" {each.account.name} can; end that program, then run this again"
+        )
     return failed
 
 

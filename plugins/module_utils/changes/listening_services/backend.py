@@ -123,8 +123,8 @@ def carried_out(module: EngineModule) -> Told:
 
 def roll_back(store: Store, dry: bool) -> Told:
     """The last committed change undone, as a change of its own; {} when it is undone already, or there is none."""
-    found = last_committed(store, SUBJECT)
-    if found is None or last_undone(store, SUBJECT) == found.id:
+    found = None if last_undone(store, SUBJECT) else last_committed(store, SUBJECT)
+    if found is None:
         return {}
     foreign = files.foreign_changes(found)
     if foreign:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Optional
 
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import account
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.atomic_files import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import (
     accounts,
@@ -203,19 +204,23 @@ def describe(step: Step) -> str | None:
 def undo(transaction: Transaction, but: Callable[[Entry], bool] = lambda entry: False) -> list[str]:
     """Undo the entries in reverse order, all but those that a later call undoes.
 
-    Returns a sentence for each thing that was left as it is, because others changed it meanwhile. Raises Unwritable:
-    for an entry of an unknown kind before anything is undone, else after all else was undone.
+    Returns a sentence for each thing that was left as it is, because others changed it meanwhile, or because whose it
+    was is not there any more. Raises Unwritable: for an entry of an unknown kind before anything is undone, else after
+    all else was undone.
     """
-    unknown = sorted({entry.kind for entry in transaction.entries} - set(KINDS))
-    if unknown:
-        raise Unwritable(
-            f"{transaction.folder} holds changes of a kind that this version of bulwark.docker does not know "
-            f"({', '.join(unknown)}): undo it with the version that made it"
-        )
+    refuse_unknown(transaction)
 
     def undo_one(entry: Entry) -> list[str]:
         do = KINDS[entry.kind].undo
-        return do(entry, transaction) if do else []
+        if do is None:
+            return []
+        try:
+            if not entry.account.is_root:
+                # Its ids may be another person's today.
+                account.same(entry.account)
+        except Unwritable as problem:
+            return [str(problem)]
+        return do(entry, transaction)
 
     due = [
         entry
@@ -228,7 +233,9 @@ def undo(transaction: Transaction, but: Callable[[Entry], bool] = lambda entry: 
 def reversed_steps(
     transaction: Transaction, entries: Iterable[Entry] | None = None
 ) -> tuple[list[Step], list[str]]:
-    """What leads back from a committed transaction, the latest first, and a sentence for each thing that stays."""
+    """What leads back from a committed transaction, the latest first, and a sentence for each thing that stays. Raises
+    Unwritable for an entry of an unknown kind."""
+    refuse_unknown(transaction)
     steps: list[Step] = []
     left: list[str] = []
     for entry in reversed(list(transaction.entries if entries is None else entries)):
@@ -239,3 +246,13 @@ def reversed_steps(
         elif found:
             left.append(found)
     return steps, left
+
+
+def refuse_unknown(transaction: Transaction) -> None:
+    """Raises Unwritable where one of the entries is of an unknown kind."""
+    unknown = sorted({entry.kind for entry in transaction.entries} - set(KINDS))
+    if unknown:
+        raise Unwritable(
+            f"{transaction.folder} holds changes of a kind that this version of bulwark.docker does not know "
+            f"({', '.join(unknown)}): undo it with the version that made it"
+        )

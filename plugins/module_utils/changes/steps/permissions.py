@@ -54,13 +54,25 @@ def give(
                     os.removexattr(_by_handle(handle), name)
                 _give(handle, *wanted)
         except OSError as problem:
-            # The access lists may be gone already. What does not come back stays in the journal.
-            with contextlib.suppress(OSError):
-                undo(entry, transaction)
-                transaction.withdraw(entry)
+            # The access lists may be gone already.
+            _take_back(transaction, entry)
             raise Unwritable(f"{path}: {problem.strerror}; it keeps its owner and mode") from problem
     finally:
         os.close(handle)
+
+
+def take_back(transaction: Transaction, account: Account, path: str) -> None:
+    """What was given to `path`, which is that account's, did not last: as before, and nothing of it is journalled, so
+    that an account fills no journal. What does not come back stays in it."""
+    for entry in transaction.notes(PERMISSIONS):
+        if (entry.key, entry.account) == (path, account):
+            _take_back(transaction, entry)
+
+
+def _take_back(transaction: Transaction, entry: Entry) -> None:
+    with contextlib.suppress(OSError):
+        undo(entry, transaction)
+        transaction.withdraw(entry)
 
 
 def perform(step: Step, transaction: Transaction) -> list[str]:

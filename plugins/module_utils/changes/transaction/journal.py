@@ -34,7 +34,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
 SCHEMA = 2
 KEPT = 10
 OPEN, COMMITTED, ROLLED_BACK = "open", "committed", "rolled_back"
-_STATES = (OPEN, COMMITTED, ROLLED_BACK)
+_CLOSED = (COMMITTED, ROLLED_BACK)
+_STATES = (OPEN, *_CLOSED)
 
 
 class Transaction:
@@ -66,6 +67,11 @@ class Transaction:
     def subject(self) -> str:
         """What it changes: the name of an engine, or that of a module that changes none."""
         return str(self.manifest.get("engine"))
+
+    @property
+    def left(self) -> list[str]:
+        """What undoing has left as it is so far, a sentence each."""
+        return list(self.manifest.get("left", ()))
 
     def notes(self, kind: str) -> list[Entry]:
         """The entries of one kind, in the order of the changes."""
@@ -117,7 +123,7 @@ class Transaction:
         make it since; only what the transaction itself has written since is undone again. Raises Unwritable, after all
         else was undone, with what cannot be undone now; it stays open then.
         """
-        left, failed = list(self.manifest.get("left", ())), []
+        left, failed = self.left, []
         give_reserve(self.folder)
         for entry in reversed(due):
             try:
@@ -147,43 +153,64 @@ class Transaction:
 
 
 class Unknown:
-    """A folder of the store that holds no transaction that this version understands; `why` is one sentence."""
+    """A folder of the store that holds no transaction that this version understands; `why` is one sentence.
+
+    `state` and `subject` are as those of a transaction, "" where the manifest does not tell.
+    """
 
     def __init__(self, folder: Path, why: str) -> None:
+        self.folder = folder
         self.id = folder.name
         self.why = why
+        manifest: dict[str, Any] = {}
+        with contextlib.suppress(StateError):
+            manifest = read_json(folder / "manifest.json") or {}
+        self.state = str(manifest.get("state", ""))
+        self.subject = str(manifest.get("engine", ""))
 
 
 def unfinished(store: Store) -> tuple[list[Transaction], list[Unknown]]:
-    """The open transactions, the newest first: the order in which they are undone. And what cannot be understood."""
-    found = [_read(folder) for folder in reversed(store.folders())]
+    """The open transactions, the newest first: the order in which they are undone. And what cannot be understood and is
+    not known to be closed."""
+    found = [each for each in reversed(_all(store)) if each.state not in _CLOSED]
     return (
-        [each for each in found if isinstance(each, Transaction) and each.state == OPEN],
+        [each for each in found if isinstance(each, Transaction)],
         [each for each in found if isinstance(each, Unknown)],
     )
 
 
 def last_committed(store: Store, subject: str) -> Transaction | None:
-    """The newest transaction about it that was committed, and was neither undone since nor undoes another."""
-    own = (each for each in reversed(_all(store)) if each.subject == subject and each.state == COMMITTED)
-    return next((each for each in own if not each.manifest.get("undoes")), None)
+    """The newest transaction about it that was committed, and was neither undone since nor undoes another.
+
+    Raises StateError where one that cannot be understood came after it: what is below is not undone before that.
+    """
+    for each in reversed(_committed(store, subject)):
+        if isinstance(each, Unknown):
+            raise StateError(each.why)
+        if not each.manifest.get("undoes"):
+            return each
+    return None
 
 
 def last_undone(store: Store, subject: str) -> str | None:
     """The id of the transaction that was undone by order, where nothing has been committed since."""
-    own = [each for each in _all(store) if each.subject == subject and each.state == COMMITTED]
-    return own[-1].manifest.get("undoes") if own else None
+    last = _committed(store, subject)[-1:]
+    return last[0].manifest.get("undoes") if last and isinstance(last[0], Transaction) else None
 
 
 def prune(store: Store) -> None:
     """Keep the last KEPT of those that are closed."""
-    closed = [found for found in _all(store) if found.state != OPEN]
+    closed = [found for found in _all(store) if found.state in _CLOSED]
     for found in closed[:-KEPT]:
         store.discard(found.folder)
 
 
-def _all(store: Store) -> list[Transaction]:
-    return [each for each in map(_read, store.folders()) if isinstance(each, Transaction)]
+def _all(store: Store) -> list[Transaction | Unknown]:
+    return [_read(folder) for folder in store.folders()]
+
+
+def _committed(store: Store, subject: str) -> list[Transaction | Unknown]:
+    return [each for each in _all(store) if each.subject == subject and each.state == COMMITTED]
 
 
 def _read(folder: Path) -> Transaction | Unknown:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import time
@@ -153,6 +154,26 @@ def test_a_stage_of_another_schema_is_none(store, monkeypatch):
     save(store, "system", staged())
     monkeypatch.setattr(module, "SCHEMA", 3)
     assert not load(store, "system", CONFIG["base"])
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (
+            {"kind": "hologram", "key": "x", "account": ["root", 0, 0], "value": None},
+            "this version of bulwark.docker knows no step of the kind hologram",
+        ),
+        ({"kind": "file"}, "it holds \"{'kind': 'file'}\" where a record"),
+    ],
+    ids=["unknown kind", "damaged"],
+)
+def test_f4_a_stage_that_cannot_be_understood_is_dropped(store, step, reason):
+    save(store, "system", staged())
+    (path,) = (store.root / "staged").rglob("stage.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "steps": [["userns_remap", step]]}))
+    found = load(store, "system", CONFIG["base"])
+    assert not found
+    assert reason in str(found.dropped)
 
 
 def test_the_state_directory_cannot_be_made(tmp_path):

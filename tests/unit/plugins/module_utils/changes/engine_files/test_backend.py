@@ -5,8 +5,11 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import stat
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +31,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     Transaction,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import Store
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.host.files import FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import loaded_config
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import files, processes
@@ -310,9 +314,11 @@ def test_s20_a_path_that_cannot_be_changed_keeps_no_other_from_it(tree, store, m
     assert modes(tree) == {**before, "daemon.json": 0o644}
     assert done["changed"]
     assert [line.partition(": ")[0] for line in done["actions"]] == [f"{tree}/daemon.json"]
-    assert "key.pem: Read-only file system; it keeps its owner and mode" in [
-        each["message"] for each in done["refused"]
-    ]
+    assert {
+        "message": "key.pem: Read-only file system; it keeps its owner and mode",
+        "consent": None,
+        "control": "file.tls_server_key",
+    } in done["refused"]
     assert [Transaction(folder).state for folder in store.folders()] == [COMMITTED]
 
 
@@ -360,6 +366,76 @@ def test_what_does_not_hold_is_undone(tree, store, monkeypatch):
     assert modes(tree) == before
 
 
+@pytest.fixture
+def of_nobody(tree, tmp_path, monkeypatch):
+    """The daemon.json of a rootless engine beside the tree, which its account keeps too wide."""
+    account = pwd.getpwnam("nobody")
+    ids = {"uid": account.pw_uid, "gid": account.pw_gid}
+    folder = tmp_path / "home"
+    folder.mkdir()
+    own = folder / "daemon.json"
+    own.write_text("")
+    own.chmod(0o666)
+    for path in (folder, own):
+        os.chown(path, account.pw_uid, account.pw_gid)
+    for above in (each for each in folder.parents if not each.stat().st_mode & 0o001):
+        above.chmod(0o755)
+    engine = {
+        "name": "rootless:nobody",
+        "user": "nobody",
+        "state": "running",
+        "flags": {},
+        "socket": str(folder / "docker.sock"),
+        "info": {},
+        "config": {"path": str(own), "exists": True, "settings": {}},
+        **ids,
+    }
+    of_system = module.look
+
+    def look():
+        seen = of_system()
+        absent = dict.fromkeys(
+            (engine["socket"], f"{folder}/certs.d", f"{folder}/docker/containerd/containerd.sock")
+        )
+        return {
+            "accounts": {**seen["accounts"], "users": [{"name": "nobody", **ids}]},
+            "units": {},
+            "engines": [*seen["engines"], engine],
+            "files": {**seen["files"], **absent, **files.files([str(own), str(folder)])},
+        }
+
+    monkeypatch.setattr(module, "look", look)
+    return own
+
+
+@needs_root
+def test_s20_what_an_account_changes_back_costs_itself_alone(tree, of_nobody, store, monkeypatch):
+    def give(real, path, wanted):
+        real(wanted[2])
+        if path == str(of_nobody):
+            of_nobody.chmod(0o666)
+
+    giving(monkeypatch, give)
+    done = restrict(store, {}, check=False)
+    assert modes(tree) == {"daemon.json": 0o644, "key.pem": 0o400}
+    assert stat.S_IMODE(of_nobody.stat().st_mode) == 0o666
+    assert not [each for each in done["actions"] if each.startswith(str(of_nobody))]
+    assert done["refused"] == [
+        {
+            "message": f"{of_nobody} did not keep the mode it was given: it was changed back at once, as a program of"
+            " nobody can; end that program, then run this again",
+            "consent": None,
+            "control": "file.engine_configuration",
+        }
+    ]
+    # Each run meets it again, and pushes out no transaction that can be undone.
+    again = restrict(store, {}, check=False)
+    assert (again["changed"], again["transaction"], again["refused"]) == (False, None, done["refused"])
+    assert [folder.name for folder in store.folders()] == [done["transaction"]]
+    roll_back(store, check=False)
+    assert modes(tree) == {"daemon.json": 0o666, "key.pem": 0o644}
+
+
 @needs_root
 def test_links(tree, store):
     target = tree / "elsewhere"
@@ -383,10 +459,36 @@ def test_links_on_the_way_are_all_seen(tmp_path):
     (tmp_path / "first").symlink_to("second")
     (tmp_path / "second").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "last").symlink_to("below/../below/file")
-    found = [os.path.relpath(link, tmp_path) for link in module._links(f"{tmp_path}/first/last")]
-    assert found == ["first", "second", "real/last"]
+    path, links = module._way(f"{tmp_path}/first/last")
+    assert path == f"{tmp_path}/real/below/file"
+    assert [os.path.relpath(link, tmp_path) for link in links] == ["first", "second", "real/last"]
     (tmp_path / "loop").symlink_to("loop")
-    assert len(list(module._links(f"{tmp_path}/loop"))) < 50
+    with pytest.raises(Unread, match=f"{tmp_path}/loop: Too many levels of symbolic links"):
+        module._way(f"{tmp_path}/loop")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unread, match=f"{tmp_path}/file/below: Not a directory"):
+        module._way(f"{tmp_path}/file/below")
+
+
+SWAP = """
+import os, sys, time
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    os.symlink("real", sys.argv[1])
+    os.unlink(sys.argv[1])
+    open(sys.argv[1], "w").close()
+    os.unlink(sys.argv[1])
+"""
+
+
+def test_s20_a_link_that_comes_and_goes_is_there_or_not(tmp_path):
+    path = tmp_path / "daemon.json"
+    with subprocess.Popen([sys.executable, "-c", SWAP, str(path)]) as swapping:
+        seen = set()
+        while swapping.poll() is None:
+            seen.add(len(module._way(str(path))[1]))
+    assert swapping.returncode == 0
+    assert seen == {0, 1}
 
 
 @pytest.mark.parametrize(

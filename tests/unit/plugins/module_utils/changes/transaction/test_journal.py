@@ -44,7 +44,7 @@ from tests.unit.plugins.module_utils.changes import faults
 
 OWN = (os.geteuid(), os.getegid())
 ME = Account(pwd.getpwuid(OWN[0]).pw_name, *OWN)
-SOMEBODY = Account("somebody", 1234, 2345)
+SOMEBODY = Account("nobody", *pwd.getpwnam("nobody")[2:4])
 FRESH = atomic_files.Image(0o640, *OWN, {})
 needs_root = pytest.mark.skipif(OWN[0] != 0, reason="needs root")
 
@@ -76,8 +76,8 @@ def etc(tmp_path):
     (folder / "wide").chmod(0o1777)
     os.setxattr(folder / "daemon.json", "user.note", b"mine")
     if OWN[0] == 0:
-        os.chown(folder / "daemon.json", 1234, 2345)
-        os.chown(folder / "open.conf", 1234, 2345)
+        os.chown(folder / "daemon.json", *SOMEBODY.owner)
+        os.chown(folder / "open.conf", *SOMEBODY.owner)
         os.setxattr(folder / "open.conf", "system.posix_acl_access", access_list())
         os.setxattr(folder / "wide", "system.posix_acl_default", access_list())
     return folder
@@ -384,7 +384,7 @@ def test_permissions_with_the_rights_of_an_ordinary_user(store, etc):
         folder.chmod(0o755)
     before = picture(etc)
     transaction = begin(store)
-    give(transaction, str(etc / "open.conf"), (1234, 2345, 0o600), False, account=SOMEBODY)
+    give(transaction, str(etc / "open.conf"), (*SOMEBODY.owner, 0o600), False, account=SOMEBODY)
     assert stat.S_IMODE((etc / "open.conf").stat().st_mode) == 0o600
     with pytest.raises(atomic_files.Unwritable, match="Operation not permitted"):
         give(transaction, str(etc / "linked"), (*OWN, 0o600), False, account=SOMEBODY)
@@ -392,6 +392,33 @@ def test_permissions_with_the_rights_of_an_ordinary_user(store, etc):
         give(transaction, str(etc / "open.conf"), (0, 0, 0o600), False, account=SOMEBODY)
     assert undo(transaction) == []
     assert picture(etc) == before
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["nobody", "of-a-leaver"])
+def test_what_belonged_to_another_account_of_that_name_is_left(store, etc, name):
+    """Its ids may be another person's today, whose files these are."""
+    former = Account(name, 1234, 2345)
+    for folder in (etc, *(each for each in etc.parents if not each.stat().st_mode & 0o001)):
+        folder.chmod(0o755)
+    (etc / "home").mkdir()
+    for path in (etc / "home", etc / "open.conf"):
+        os.chown(path, 1234, 2345)
+    transaction = begin(store)
+    give(transaction, str(etc / "open.conf"), (1234, 2345, 0o600), False, account=former)
+    files.write(transaction, former, str(etc / "home" / "file"), b"new", FRESH._replace(uid=1234, gid=2345))
+    write(transaction, str(etc / "linked"), b"of root")
+    after = picture(etc)
+    (left,) = undo(transaction)
+    assert left in (
+        f"account nobody has the ids {SOMEBODY.uid}:{SOMEBODY.gid} now and had 1234:2345: what belonged to the former"
+        " one is left as it is",
+        "there is no account of-a-leaver any more",
+    )
+    now = picture(etc)
+    assert {path for path in now if now[path] != after[path]} == {"linked"}
+    # It is left for good: the transaction need not stay open.
+    assert undo(Transaction(transaction.folder)) == [left]
 
 
 def test_permissions_of_a_file_that_was_replaced(store, etc):
