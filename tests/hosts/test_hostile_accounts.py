@@ -64,6 +64,29 @@ while time.monotonic() < end:
         stream.write(content)
     os.replace(path + ".file", path)
 """
+# In the place of dockerd: it lists one container, and does not stop it.
+ENGINE = """
+import http.server, json, os, socketserver
+ANSWERS = {"/version": {}, "/info": {}, "/containers/json": LISTED}
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        path = self.path.partition("?")[0]
+        body = json.dumps(ANSWERS.get(path, {"message": "I stay"})).encode()
+        self.send_response(200 if path in ANSWERS else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_GET = do_POST = answer
+    def address_string(self):
+        return "client"
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    pass
+path = "/run/user/1000/docker.sock"
+if os.path.lexists(path):
+    os.remove(path)
+Server(path, Answer).serve_forever()
+"""
 
 # Gives a file back the mode that everybody can write with, as soon as it has another one.
 WIDEN = """
@@ -317,3 +340,64 @@ def test_f1_a_container_that_does_not_start_again_fails_the_change(worker: Host)
     as_worker(host, "mkdir data")
     own(host, "start", "db")
     assert own(host, "ps", "--format", "{{.Names}}").stdout == "db\n"
+
+
+def test_files_that_a_unit_names_never_hold_root_up(worker: Host) -> None:
+    """A pattern that leads round through /proc for ever, in the unit of the account."""
+    host = worker
+    as_worker(host, f"mkdir -p {UNIT}.d")
+    host.put(f"{UNIT}.d/x.conf", f"[Service]\nEnvironmentFile=-{'/*' * 10}\n")
+    begun = time.monotonic()
+    for result in (
+        config(host, {"debug": True}, user="worker", check=True),
+        config(host, {"debug": True}, user="worker", apply=True),
+    ):
+        assert result.get("failed") and "wildcards at more than 3 levels" in result["msg"], result
+    assert time.monotonic() - begun < 60
+    # Nobody else is held up.
+    changed(config(host, {"debug": True}, apply=True))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/proc/kmsg", "a file of the kernel's"), ("/etc/shadow", "Permission denied")]
+)
+def test_files_that_a_daemon_json_names_are_not_read_by_root(worker: Host, path: str, reason: str) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p .config/docker; echo '{json.dumps({'seccomp-profile': path})}' > {OWN_JSON}")
+    begun = time.monotonic()
+    result = config(host, {"debug": True}, user="worker")
+    assert result.get("failed") and reason in result["msg"], result
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("listed", ['[{"Id": "%s"}]' % ("a" * 64), "[1]"], ids=["stays", "shape"])
+def test_an_engine_is_taken_away_whatever_it_answers(worker: Host, listed: str) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p {UNIT}.d bin")
+    host.put(f"{HOME}/bin/engine", ENGINE.replace("LISTED", listed))
+    host.put(
+        f"{UNIT}.d/x.conf",
+        f"[Service]\nType=exec\nExecStart=\nExecStart=/usr/bin/python3 {HOME}/bin/engine dockerd\n",
+    )
+    as_worker(host, "systemctl --user daemon-reload; systemctl --user restart docker.service; sleep 1")
+    result = done(ask(host, state="absent", stop_containers=True))
+    assert not exists(host, UNIT)
+    assert host.run("pgrep --uid 1000 --full bin/engine", check=False).stdout == ""
+    assert any("I stay" in each for each in result["notices"]) == (listed != "[1]")
+
+
+def test_an_account_that_is_made_anew_is_another_one(host: Host) -> None:
+    """Under the name of one that had an engine: it gets its own, and that one goes."""
+    done(ask(host))
+    host.run(
+        "loginctl disable-linger worker; systemctl stop user@1000.service; userdel --remove worker; "
+        "useradd --create-home --shell /bin/bash --uid 1005 worker"
+    )
+    told = done(ask(host))
+    assert any(each.startswith("worker was another account when ") for each in told["notices"]), told
+    owners = {tuple(step["account"]) for step in json.loads(host.read(RECORD))["steps"]}
+    assert owners <= {("root", 0, 0), ("worker", 1005, 1005)}
+    assert exists(host, UNIT)
+    done(ask(host, state="absent", stop_containers=True))
+    assert not exists(host, UNIT) and not exists(host, RECORD)
+    assert host.run("pgrep --uid 1005 --exact dockerd", check=False).stdout == ""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -108,6 +109,8 @@ class EngineModule:
             self._fail(f"Nothing was changed: {problem}.")
         except ExplainedError as problem:
             self._fail(str(problem))
+        except Exception as problem:
+            self._fail(_unforeseen(problem))
         told["notices"] = [*self._notices(), *told.get("notices", ())]
         self._module.exit_json(**result(self.check_mode, **told))
 
@@ -179,3 +182,13 @@ class EngineModule:
 
     def _fail(self, sentence: str, **known: Any) -> None:
         self._module.fail_json(msg=sentence, **result(self.check_mode, **known))
+
+
+def _unforeseen(problem: Exception) -> str:
+    """What and where, without a value: whose values they are, and what of them is secret, nobody knows here."""
+    frame, line = list(traceback.walk_tb(problem.__traceback__))[-1]
+    where = str(frame.f_globals.get("__name__")).rpartition("module_utils.")[2]
+    return (
+        f"bulwark.docker met something that it was not made for ({type(problem).__name__} in {where}, line {line}). "
+        "What was begun was undone, or is undone by the next run; please report it with these words."
+    )

@@ -277,7 +277,9 @@ def _runs(container: Mapping[str, Any]) -> bool:
 
 
 def _container(container: Mapping[str, Any]) -> Container:
-    host = container["host_config"]
-    policy = "" if is_error(host) else (host.get("RestartPolicy") or {}).get("Name", "")
+    # Of another shape it is as one that is not told: an engine that answers so can still be taken away.
+    policy = container["host_config"].get("RestartPolicy")
+    name = policy.get("Name") if isinstance(policy, Mapping) else None
     pid = None if is_error(container["process"]) else container["process"]["pid"]
-    return Container(container["id"], container["name"] or container["id"][:12], pid, policy)
+    shown = container["name"] or str(container["id"])[:12]
+    return Container(str(container["id"]), shown, pid, name if isinstance(name, str) else "")

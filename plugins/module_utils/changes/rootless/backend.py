@@ -87,12 +87,16 @@ def absent(module: EngineModule) -> Told:
     account = _account(user)
     record = rootless_record.read(module.store, account)
     own, data = None, None
+    known = record.steps if record else []
     if account.uid is None:
         # Its part went with it.
-        known = [step for step in record or [] if not plan.is_of_account(step)]
+        known = [step for step in known if not plan.is_of_account(step)]
     else:
         own = _engine(user, options["timeout"])
-        known = record if record is not None else plan.without_record(account) if own else []
+        if own and (record is None or record.notices):
+            # What leads back from the engine of a former account leads back from nothing of this one's.
+            held = {step.about for step in known}
+            known = [*known, *(step for step in plan.without_record(account) if step.about not in held)]
         data = _data_root(account, options)
     planned = plan.absent(account, known)
     if not (planned.restarts or plan.ends_engine(account) in planned.steps):
@@ -101,7 +105,10 @@ def absent(module: EngineModule) -> Told:
         **run.tell(planned),
         "diff": diff.diff(planned.steps),
         "costs": _costs((own,), {}),
-        "notices": _kept(user, record, bool(known), data, options["remove_data"]),
+        "notices": [
+            *(record.notices if record else ()),
+            *_kept(user, record is not None, bool(known), data, options["remove_data"]),
+        ],
     }
     if data and options["remove_data"]:
         told["actions"].append(f"remove {data} with all that the engine has")
@@ -238,9 +245,9 @@ def _data_root(account: Account, options: dict[str, Any]) -> str | None:
     return path
 
 
-def _kept(user: str, record: list[Step] | None, foreign: bool, data: str | None, removed: bool) -> list[str]:
+def _kept(user: str, recorded: bool, foreign: bool, data: str | None, removed: bool) -> list[str]:
     found = []
-    if record is not None:
+    if recorded:
         found.append(f"The account {user} and its subordinate ids stay.")
     elif foreign:
         found.append(

@@ -52,7 +52,7 @@ def present(facts: Facts, options: Mapping[str, Any], system: Target | None) -> 
     setup = [] if exists else [steps.login(facts.user)]
     setup += [*_subordinate_ids(facts), *kernel]
     setup += _due([steps.setting("linger", ROOT, facts.user, True)], exists)
-    containers = _running(account) if restarts else None
+    containers = _running("containers", account) if restarts else None
     if containers:
         setup.append(containers.with_value([]))
     if files or restarts:
@@ -76,7 +76,8 @@ def absent(account: Account, record: Sequence[Step]) -> Plan:
     # One that others have set up runs on, with its own settings again.
     restarts = exists and not ends and any(map(_is_read_at_start, back))
     restarts = restarts and bool(settings.read("running", account, UNIT))
-    containers = _running(account) if exists and (ends or restarts) else None
+    kind = "last_containers" if ends else "containers"
+    containers = _running(kind, account) if exists and (ends or restarts) else None
     found: list[Step] = [containers.with_value([])] if containers else []
     for step in back:
         if step.kind == "file" and _is_read_at_start(step):
@@ -110,15 +111,15 @@ def _reread_around(whose: Account, unit: str, files: Sequence[Step], restart: bo
     return [steps.reread(whose, unit, restart), *files, steps.reread(whose, unit)]
 
 
-def _running(account: Account) -> Step | None:
-    """The step that has those containers run that the engine of that account runs now, None where there are none."""
+def _running(kind: str, account: Account) -> Step | None:
+    """The step of that kind that has those containers run that the engine of that account runs now; None for none."""
     socket = rootless_files.socket(account.owner.uid)
     try:
-        ids = settings.read("containers", account, socket)
+        ids = settings.read(kind, account, socket)
     except atomic_files.Unwritable:
         # An engine that does not answer.
         return None
-    return steps.setting("containers", account, socket, ids) if ids else None
+    return steps.setting(kind, account, socket, ids) if ids else None
 
 
 def _holds(step: Step) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import ROOT, Account
@@ -31,8 +31,19 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
 SCHEMA = 2
 
 
-def read(store: Store, account: Account) -> list[Step] | None:
-    """What leads back from the engine of that account; None where it was not set up here. Raises StateError."""
+class Record(NamedTuple):
+    """The steps that lead back. `notices` tell what of a former account of that name is dropped."""
+
+    steps: list[Step]
+    notices: list[str]
+
+
+def read(store: Store, account: Account) -> Record | None:
+    """What leads back from the engine of that account; None where none was set up here. Raises StateError.
+
+    Where another account bears the name today, the steps of the former one are dropped: their things went with it, and
+    nothing can be done as it.
+    """
     path = Path(_path(store, account.name))
     known = read_json(path)
     if known is None:
@@ -51,7 +62,14 @@ def read(store: Store, account: Account) -> list[Step] | None:
         raise StateError(
             f"{path} cannot be understood: {problem}; use the version of bulwark.docker that wrote it"
         ) from problem
-    return found
+    left = [step for step in found if step.account.name != account.name or step.account == account]
+    if len(left) == len(found) or account.uid is None:
+        return Record(left, [])
+    notice = (
+        f"{account.name} was another account when {path} was written: what leads back from the engine of that one is "
+        "dropped, and what is left of its files stays."
+    )
+    return Record(left, [notice])
 
 
 def write(store: Store, account: Account, known: Sequence[Step], transaction: Transaction) -> None:

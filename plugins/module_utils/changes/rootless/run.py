@@ -66,9 +66,10 @@ def set_up(
             prove_ports(account, within.timeout)
         notices += run.perform(planned.handover, transaction)
         _prove_off(planned.handover)
-        known = rootless_plan.recorded(record.read(store, account) or [], transaction, account)
+        former = record.read(store, account) or record.Record([], [])
+        known = rootless_plan.recorded(former.steps, transaction, account)
         record.write(store, account, known, transaction)
-        return shown, notices
+        return shown, [*notices, *former.notices]
 
     done, (shown, notices) = _as_transaction(store, user, work)
     return SetUp(done, shown, notices)

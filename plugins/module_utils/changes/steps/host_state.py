@@ -270,6 +270,25 @@ def _let_run(account: Account, socket: str, ids: Any) -> Left:
     return containers.start(engine, [each for each in ids if each not in now], _SECONDS)
 
 
+def _running_if_told(account: Account, socket: str) -> list[str]:
+    try:
+        return _running(account, socket)
+    except Unreadable:
+        return []
+
+
+def _stop_if_it_does(account: Account, socket: str, ids: Any) -> Left:
+    """The engine goes, whatever it says: an account does not keep its engine by an answer."""
+    try:
+        return _let_run(account, socket, ids)
+    except Unreadable as problem:
+        return [f"{_says_containers(account, socket, ids)} of {account.name}: not done: {problem}"]
+
+
+def _says_containers(account: Account, socket: str, ids: Any) -> str:
+    return f"start the containers ({len(ids)})" if ids else "stop the running containers"
+
+
 def _current_context(account: Account, path: str) -> str | None:
     place = _of_home(account, path)
     with located(place) as found, acting_as(place.owner):
@@ -348,14 +367,7 @@ SETTINGS: dict[str, Setting] = {
     ),
     # Instances that a socket has started, one for each.
     CLIENTS: Setting(_of_each(_runs), _end, _says(_ORDERS)),
-    "containers": Setting(
-        _running,
-        _let_run,
-        lambda account, key, ids: (
-            f"start the containers ({len(ids)})" if ids else "stop the running containers"
-        ),
-        strict=True,
-    ),
+    "containers": Setting(_running, _let_run, _says_containers, strict=True),
     "context": Setting(
         _current_context,
         _use_context,
@@ -363,6 +375,8 @@ SETTINGS: dict[str, Setting] = {
         _sweep_client,
     ),
     "enabled": _of_units(_is_enabled, _enable, ("enable", "disable")),
+    # Those of an engine that ends.
+    "last_containers": Setting(_running_if_told, _stop_if_it_does, _says_containers),
     "linger": Setting(
         _lingers, _linger, lambda account, key, on: f"{'enable' if on else 'disable'} linger of {key}"
     ),

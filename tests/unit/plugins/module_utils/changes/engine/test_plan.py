@@ -45,6 +45,14 @@ def names(containers: list[Any]) -> list[str]:
     return [each.name for each in containers]
 
 
+@pytest.mark.parametrize("policy", ["always", ["always"], {"Name": 1}, None])
+def test_a_restart_policy_of_another_shape_is_none(policy):
+    """So an engine that answers as it likes can still be taken away."""
+    told = changed(default_container(1), {"host_config": {"RestartPolicy": policy}})
+    [found] = target(engine(containers=[told])).containers
+    assert (found.id, found.restart) == (told["id"], "")
+
+
 @pytest.mark.parametrize(
     ("version", "before", "after", "effect"),
     [

@@ -19,6 +19,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps impor
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import kinds
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Entry
 
+from tests.unit.plugins.module_utils.probes.engine_server import Engine, listening
+
 NOBODY = "bulwark-nobody-here"
 FILE = module.CLIENT_FILE
 ME = accounts.Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
@@ -167,6 +169,7 @@ def test_sysctl() -> None:
         ("capability", None, "take the capabilities of KEY"),
         ("containers", [], "stop the running containers"),
         ("containers", ["1", "2"], "start the containers (2)"),
+        ("last_containers", [], "stop the running containers"),
         ("context", "rootless", "docker of worker talks to the context rootless"),
         ("context", None, "docker of worker talks to the context default"),
         ("enabled", False, "disable KEY"),
@@ -178,3 +181,17 @@ def test_sysctl() -> None:
 )
 def test_what_is_said(what: str, value: Any, said: str) -> None:
     assert module.SETTINGS[what].says(WORKER if what == "context" else ROOT, "KEY", value) == said
+
+
+def test_an_engine_that_goes_is_not_kept_by_its_containers() -> None:
+    container = "a" * 64
+    answers = {
+        "/containers/json": [{"Id": container}],
+        f"/containers/{container}/stop": lambda: (500, {"message": "I stay"}),
+    }
+    with listening(Engine(answers)) as socket:
+        with pytest.raises(atomic_files.Unwritable, match="I stay"):
+            module.write("containers", ME, socket, [])
+        (left,) = module.write("last_containers", ME, socket, [])
+        assert left.startswith(f"stop the running containers of {ME.name}: not done: ") and "I stay" in left
+    assert module.read("last_containers", ME, socket) == []
