@@ -117,6 +117,24 @@ def test_a_name_that_no_resolver_takes_has_no_address() -> None:
         (["IP:192.0.2.77"], "dock1", None),
         # Two names of one machine: both may have its address.
         (["IP:192.0.2.8", "IP:192.0.2.9"], "alias", None),
+        # However an address is written, and by whatever way it leads there.
+        (["IP:::ffff:192.0.2.8"], "dock1", "IP:192.0.2.8 belongs to dock2 by the inventory"),
+        (["IP:::FFFF:C000:208%eth0"], "dock1", "IP:192.0.2.8 belongs to dock2 by the inventory"),
+        (["IP:64:ff9b::192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:2002:c000:208::1"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:::192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:::ffff:0:192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:64:ff9b::192.0.2.77"], "dock1", None),
+        (["DNS:DOCK2."], "dock1", "DNS:dock2 belongs to dock2 by the inventory"),
+        # The inventory may leave the domain out, or a part of it.
+        (["DNS:dock1.example", "DNS:dock1.example.com"], "dock1", None),
+        (["DNS:dock2.example.com"], "dock1", "belongs to dock2 by the inventory"),
+        (["DNS:dock2.elsewhere"], "dock1", "belongs to dock2 by the inventory"),
+        (["DNS:dock3.example.com"], "dock1", "belongs to dock3.example by the inventory"),
+        (["DNS:dock3.elsewhere"], "dock1", None),
+        (["DNS:dock22.example"], "dock1", None),
+        (["DNS:dock2.example", "DNS:dock2.elsewhere"], "dock2", None),
+        (["DNS:dock1.lab.example"], "dock1", "belongs to dock1.lab by the inventory"),
         (["DNS:*.example"], "dock1", "stands for any host"),
         (["DNS:dock2"], "broken", "belongs to dock2 by the inventory"),
     ],
@@ -130,6 +148,7 @@ def test_a_name_belongs_to_the_host_that_the_inventory_calls_so(
         "dock1": {},
         "dock2": {"ansible_host": "dock2.example"},
         "dock3.example": {},
+        "dock1.lab": {},
         "alias": {"ansible_host": "dock2.example"},
         "broken": broken,
     }
@@ -140,6 +159,36 @@ def test_a_name_belongs_to_the_host_that_the_inventory_calls_so(
     found = certificate_name_problems(names, "", host, hosts, list(hosts))
     assert (problem is None) is (found == []), found
     assert problem is None or problem in found[0]
+
+
+def test_a_shared_name_is_not_taken_for_that_of_a_host_that_is_called_alike() -> None:
+    """That of a load balancer in front of dock2, as the operator gives it; what the host is called stays its own."""
+    hosts: dict[str, Any] = {"dock1": {}, "dock2": {"ansible_host": "192.0.2.8"}}
+    names = ["DNS:dock2.example", "DNS:dock2"]
+    found = certificate_name_problems(names, "", "dock1", hosts, list(hosts), shared=names)
+    assert found == ["DNS:dock2 belongs to dock2 by the inventory"]
+
+
+@pytest.mark.parametrize("held", ["IP:192.0.2.7", "IP:::ffff:c000:207", "IP:::ffff:192.0.2.7"])
+@pytest.mark.parametrize("name", ["IP:192.0.2.7", "IP:::ffff:192.0.2.7", "IP:64:ff9b::c000:207"])
+def test_a_register_knows_an_address_however_it_is_written(held: str, name: str) -> None:
+    """S4."""
+    kept = f"{LATER} own {held} dock1\n"
+    hosts: dict[str, Any] = {"dock1": {}, "dock2": {}}
+    found = certificate_name_problems([name], kept, "dock2", hosts, list(hosts))
+    assert len(found) == 1 and "is in a certificate of dock1 until 2099-12-31" in found[0]
+    with pytest.raises(AnsibleFilterError, match="is in a certificate of dock1"):
+        certificate_register(kept, "dock2", [name], LATER)
+
+
+def test_a_name_that_is_twice_in_a_register_is_there_once_with_what_says_more() -> None:
+    lines = [
+        f"{LATER} own IP:192.0.2.7 dock1",
+        "20980101000000Z own IP:192.0.2.7 dock1",
+        "20990101000000Z shared IP:::ffff:c000:207 dock1",
+    ]
+    kept = certificate_register("\n".join(lines), "dock1", [], LATER)
+    assert kept.splitlines()[1:] == lines[:1]
 
 
 def test_a_register_forgets_what_has_ended() -> None:
