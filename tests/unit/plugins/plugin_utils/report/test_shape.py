@@ -48,8 +48,8 @@ ENGINES = (
     "rootless:J.Ä+x@corp", "rootless:host$",
 )  # fmt: skip
 NO_ENGINES = (
-    "", "System", "system:", "system: x", "rootless", "rootless:", "docker", "rootless:-e", "rootless:a b", "rootless:$x",
-    "rootless:a$b", "rootless:a;b", "rootless:a'", "rootless:*a", "rootless:a:b", "rootless:a/b",
+    "", "System", "system:", "system: x", "rootless", "rootless:", "docker", "rootless:-e", "rootless:a b",
+    "rootless:$x", "rootless:a$b", "rootless:a;b", "rootless:a'", "rootless:*a", "rootless:a:b", "rootless:a/b",
 )  # fmt: skip
 
 
