@@ -149,18 +149,6 @@ DEFINITIONS: dict[str, Shape] = {
             "text": _ref("text"),
         }
     ),
-    "waiver": _object(
-        {
-            "control": _STRING,
-            "subject": _STRING,
-            "reason": _STRING,
-            "owner": _STRING,
-            "expires": _ref("date"),
-            "state": {"enum": ["active", "expired", "unmatched"]},
-            "matched": _ref("count"),
-            "hosts": _ref("texts"),
-        }
-    ),
     # Part of audited_host: what a host tells of itself.
     "told": _object(
         {
