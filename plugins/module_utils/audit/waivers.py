@@ -109,14 +109,15 @@ def waive(
         )
     for finding in findings:
         failing = [subject for subject in finding["subjects"] if subject["verdict"] == FAIL]
-        finding["waived"] = finding["verdict"] == FAIL and all(
-            subject["waiver"] and subject["waiver"]["state"] == ACTIVE for subject in failing
-        )
+        # Where nothing is named there is nothing that anybody has accepted.
+        finding["waived"] = finding["verdict"] == FAIL and {ACTIVE} == {
+            (subject["waiver"] or {}).get("state") for subject in failing
+        }
     return shown
 
 
 def _matches(pattern: str, subject: Mapping[str, Any]) -> bool:
-    return fnmatchcase(subject["name"], pattern) or fnmatchcase(subject["id"], pattern)
+    return any(fnmatchcase(subject[key] or "", pattern) for key in ("name", "id"))
 
 
 def _mark(subject: dict[str, Any], waiver: Mapping[str, Any], state: str) -> None:

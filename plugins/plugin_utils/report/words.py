@@ -42,6 +42,12 @@ def in_own_words(finding: dict[str, Any], severities: Mapping[str, Any]) -> dict
     }
 
 
+def remedy_of_all(control: str) -> dict[str, Any] | None:
+    """The remedy that may stand over findings of several hosts and engines: it names nobody's engine."""
+    known = CATALOGUE.get(control)
+    return None if known is None else dict(judge.words_of(known, None)["remedy"])
+
+
 def _user(engine: str | None) -> str | None:
     """Whose engine it is: rootless engines are called rootless:<user>."""
     return engine.removeprefix(_ROOTLESS) if engine and engine.startswith(_ROOTLESS) else None

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -61,6 +62,25 @@ NONE: dict[str, Any] = {
 def row(**variables: Any) -> dict[str, Any]:
     (found,) = json.loads(audit_outcomes(HostVars(web1={**AUDITED, **variables}), ["web1"]))
     return dict(found)
+
+
+def test_what_the_play_chose_comes_with_the_row():
+    """Dates of YAML become text."""
+    waiver = {"control": "x", "expires": datetime.date(2026, 12, 31)}
+    chosen = {
+        "severities": {"x": "low"},
+        "waivers": [waiver],
+        "attestations": [],
+        "date": "2026-11-22",
+        "more": 1,
+    }
+    found = row(compliance_audit_chosen=chosen)
+    assert {key: found[key] for key in set(found) - {"host", "status", "message", "result"}} == {
+        "severities": {"x": "low"},
+        "waivers": [{"control": "x", "expires": "2026-12-31"}],
+        "attestations": [],
+        "date": "2026-11-22",
+    }
 
 
 def test_an_audit_alone_has_no_change():

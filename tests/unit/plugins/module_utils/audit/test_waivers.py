@@ -116,6 +116,12 @@ def test_an_expired_waiver_yields_to_an_active_one():
     assert judged["waived"] is True
 
 
+def test_what_names_nothing_is_not_waived():
+    judged = finding()
+    waive([judged], [{**WAIVER, "subject": "*"}], "2026-11-22")
+    assert judged["waived"] is False
+
+
 def test_waived_findings_are_counted_apart():
     waived, passed = finding("fail", "probe"), finding("pass")
     waive([waived, passed], [WAIVER], "2026-11-22")
