@@ -14,13 +14,17 @@ from typing import Any
 
 import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base import limits
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_files import backend as module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_files import (
+    plan as engine_files_plan,
+)
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_files.backend import (
     keep_in_force,
-    plan,
     restrict,
     roll_back,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_files.plan import plan
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.atomic_files import Unwritable
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import permissions
@@ -31,7 +35,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     Transaction,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import Store
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Unread
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.host.files import FILES
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import loaded_config
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import files, processes
@@ -459,15 +462,15 @@ def test_links_on_the_way_are_all_seen(tmp_path):
     (tmp_path / "first").symlink_to("second")
     (tmp_path / "second").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "last").symlink_to("below/../below/file")
-    path, links = module._way(f"{tmp_path}/first/last")
+    path, links = engine_files_plan.way(f"{tmp_path}/first/last")
     assert path == f"{tmp_path}/real/below/file"
     assert [os.path.relpath(link, tmp_path) for link in links] == ["first", "second", "real/last"]
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(Unread, match=f"{tmp_path}/loop: Too many levels of symbolic links"):
-        module._way(f"{tmp_path}/loop")
+        engine_files_plan.way(f"{tmp_path}/loop")
     (tmp_path / "file").write_text("")
     with pytest.raises(Unread, match=f"{tmp_path}/file/below: Not a directory"):
-        module._way(f"{tmp_path}/file/below")
+        engine_files_plan.way(f"{tmp_path}/file/below")
 
 
 SWAP = """
@@ -486,7 +489,7 @@ def test_s20_a_link_that_comes_and_goes_is_there_or_not(tmp_path):
     with subprocess.Popen([sys.executable, "-c", SWAP, str(path)]) as swapping:
         seen = set()
         while swapping.poll() is None:
-            seen.add(len(module._way(str(path))[1]))
+            seen.add(len(engine_files_plan.way(str(path))[1]))
     assert swapping.returncode == 0
     assert seen == {0, 1}
 
