@@ -76,7 +76,7 @@ def _asked(container: Container, members: Mapping[int, str], timeout: float) -> 
         for each in sockets.listening(f"/proc/{pid}/net")
         if each["protocol"] == "tcp" and each["scope"] != "loopback"
     ]
-    held = holders.holders({each["inode"] for each in found}, members)
+    held, _unseen = holders.search({each["inode"] for each in found}, (), members)
     asked = [each for each in found if _is_api(each, {members[pid] for pid in held[each["inode"]]})]
     answers = http_client.together(
         lambda each: endpoints.answers(http_client.reach(each), each["port"], timeout), asked, timeout
