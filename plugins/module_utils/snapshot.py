@@ -84,21 +84,24 @@ def take(
     walked = attempt(processes.walk)
     snapshot["accounts"] = account_probe.accounts()
     snapshot["units"] = attempt(units.units, set() if is_error(walked) else _services(walked))
+    snapshot["host"] = host.host(updates)
+    for name, read in _ALONE:
+        snapshot[name] = attempt(read)
     snapshot["engines"] = then(_of_system, walked, snapshot["units"])
     if not is_error(snapshot["engines"]):
         snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
     known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
     asked = engine.Asked(images=engine.CONTENT) if image_content else engine.EVERYTHING
     engine.ask_all(known, {} if is_error(walked) else walked, timeout, asked)
-    snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
+    with deadline.share(_SHARE, "the listeners and who holds them"):
+        snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
     _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)
     with deadline.share(_SHARE, "the end points of accounts"):
         _ask_endpoints([each for each in known if each["user"] is not None], snapshot, timeout)
-    snapshot["host"] = host.host(updates)
-    for name, read in _ALONE:
-        snapshot[name] = attempt(read)
-    snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
-    snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
+    with deadline.share(_SHARE, "the processes by the names of engines"):
+        snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
+    with deadline.share(_SHARE, "the processes by the names of engines"):
+        snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
     with deadline.share(_SHARE, "the networks of containers"):
         container_listeners(known)
     with deadline.share(_SHARE, "the engines in containers"):

@@ -38,7 +38,8 @@ options:
     description:
       - Which listeners are denied. Each rule has one or more of C(unit), C(package) and C(process) (shell patterns),
         C(protocol), C(port) (a number or C(first-last)), C(address) (C(wildcard), C(link_local), C(loopback),
-        C(specific) or an address) and C(container), all of which have to match.
+        C(specific) or an address) and C(container), all of which have to match. The name of a container of an
+        account's engine begins with the account, as in C(worker/web).
     type: list
     elements: dict
     default: []

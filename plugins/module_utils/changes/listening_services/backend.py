@@ -46,7 +46,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import 
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import listeners
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.container_listeners import (
     container_listeners,
-    known,
 )
 
 ACTIONS = ("report", "stop", "disable", "mask", "rollback")
@@ -68,8 +67,8 @@ class Seen(NamedTuple):
 
     @property
     def containers(self) -> list[Mapping[str, Any]]:
-        """Those of all engines."""
-        return [container for each in self.snapshot["engines"] for container in known(each)]
+        """Those of all engines, by the names that rules know."""
+        return inventory.containers_of(self.snapshot["engines"])
 
 
 def changes(options: Mapping[str, Any]) -> bool:

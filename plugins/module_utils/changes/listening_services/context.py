@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services import inventory
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.matching import (
     Listener,
     Rule,
@@ -30,7 +31,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services.rules import Rules
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import known_services
 from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import is_exposed, names_of
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.container_listeners import known
 
 _KNOWN = (*known_services.KNOWN_SERVICES, *known_services.SWITCHED_OFF)
 
@@ -109,6 +109,6 @@ def case(snapshot: Mapping[str, Any], rules: Rules, play: Protected) -> Case:
         rules,
         {} if is_error(snapshot["units"]) else snapshot["units"],
         frozenset(engine["unit"] for engine in engines if engine.get("unit")),
-        {each["id"]: each["name"] for engine in engines for each in known(engine)},
+        {each["id"]: each["name"] for each in inventory.containers_of(engines)},
         play,
     )

@@ -13,7 +13,10 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_s
     Units,
     owners,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import sockets
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import (
+    container_listeners,
+    sockets,
+)
 
 Container = Mapping[str, Any]
 
@@ -35,6 +38,18 @@ def inventory(
         if inside and not is_error(inside):
             found += [_of_container(each, container) for each in inside]
     return found
+
+
+def containers_of(engines: Iterable[Mapping[str, Any]]) -> list[Container]:
+    """Those of all engines. The name of one of an account's begins with the account, as in `worker/web`: a rule for the
+    container `web` is about root's, whatever an account calls its own."""
+    return [
+        each
+        if engine.get("user") is None or not each["name"]
+        else {**each, "name": f"{engine['user']}/{each['name']}"}
+        for engine in engines
+        for each in container_listeners.known(engine)
+    ]
 
 
 def _of_host(listener: Mapping[str, Any], names: Mapping[str, Any], units: Units) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, attempt, error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import endpoints
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import daemons, membership, processes
@@ -22,6 +24,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.network impo
 _ENGINE, _FORWARDER = "dockerd", "rootlesskit"
 # rootlesskit also forwards the published ports of the engine's own containers.
 _FORWARDED = (2375, 2376)
+# Containers; and seconds for all of them where the audit has no deadline.
+_AT_ONCE, _LONGEST = 12, 3600.0
 
 Container = dict[str, Any]
 
@@ -45,10 +49,20 @@ def nested_engines(
             if _ENGINE in members.values():
                 container["endpoints"] = error("the engine in the container was not asked")
                 waiting.append((container, members))
-    # As with the listeners: a thread that goes into the namespaces and never comes back.
-    visitor = threading.Thread(target=_visit, args=(waiting, timeout), daemon=True)
-    visitor.start()
-    attempt(visitor.join)
+    # As with the listeners: threads that go into the namespaces and never come back. Each container has one, and some
+    # are asked at once, so that none of them keeps the others waiting.
+    visitors = [threading.Thread(target=_visit, args=(*each, timeout), daemon=True) for each in waiting]
+    for at in range(0, len(visitors), _AT_ONCE):
+        for visitor in visitors[at : at + _AT_ONCE]:
+            visitor.start()
+        # Its part of what is left, each dozen alike.
+        end = time.monotonic() + deadline.left(_LONGEST) * _AT_ONCE / (len(visitors) - at + _AT_ONCE)
+        for visitor in visitors[at : at + _AT_ONCE]:
+            visitor.join(max(0.0, end - time.monotonic()))
+    # What has an answer for a part of its listeners at the deadline still writes that.
+    end = time.monotonic() + deadline.left(_LONGEST) + deadline.GRACE / 2
+    for visitor in visitors:
+        visitor.join(max(0.0, end - time.monotonic()))
 
 
 def _inside(walked: Mapping[int, processes.Process], uid: int | None) -> dict[str, dict[int, str]]:
@@ -59,9 +73,8 @@ def _inside(walked: Mapping[int, processes.Process], uid: int | None) -> dict[st
     }
 
 
-def _visit(waiting: Iterable[tuple[Container, Mapping[int, str]]], timeout: float) -> None:
-    for container, members in waiting:
-        container["endpoints"] = attempt(_asked, container, members, timeout)
+def _visit(container: Container, members: Mapping[int, str], timeout: float) -> None:
+    container["endpoints"] = attempt(_asked, container, members, timeout)
 
 
 def _asked(container: Container, members: Mapping[int, str], timeout: float) -> Any:
@@ -76,7 +89,7 @@ def _asked(container: Container, members: Mapping[int, str], timeout: float) -> 
         for each in sockets.listening(f"/proc/{pid}/net")
         if each["protocol"] == "tcp" and each["scope"] != "loopback"
     ]
-    held = holders.holders({each["inode"] for each in found}, members)
+    held, _unseen = holders.search({each["inode"] for each in found}, (), members)
     asked = [each for each in found if _is_api(each, {members[pid] for pid in held[each["inode"]]})]
     answers = http_client.together(
         lambda each: endpoints.answers(http_client.reach(each), each["port"], timeout), asked, timeout

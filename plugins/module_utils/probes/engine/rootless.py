@@ -133,7 +133,8 @@ def _who_listens(pids: Sequence[int]) -> int | None:
         known = attempt(holders.unix_listeners, folder)
         named = {} if is_error(known) else known
         inodes = {each for path, all_of in named.items() if path.endswith("/docker.sock") for each in all_of}
-        held = [pid for found in holders.holders(inodes, pids).values() for pid in found]
+        by_inode, _unseen = holders.search(inodes, (), pids)
+        held = [pid for found in by_inode.values() for pid in found]
         if held:
             return min(held)
     return None
@@ -152,7 +153,9 @@ def _listener(user: Mapping[str, Any], processes: Mapping[int, Process], units: 
         return Running(listens=True)
     try:
         inodes = holders.unix_listeners().get(path, ())
-        held = {pid for pids in holders.holders(inodes, processes).values() for pid in pids}
+        own = [pid for pid, process in processes.items() if process["uid"] == owner.uid]
+        found, _unseen = holders.search(inodes, (), own)
+        held = {pid for pids in found.values() for pid in pids}
         if manager and held == {manager}:
             return Running()
         with identity.connect(path, owner, time.monotonic() + _SECONDS_TO_CONNECT) as client:

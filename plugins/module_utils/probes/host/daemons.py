@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base import redact
-from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, attempt
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import membership
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes as proc
 
@@ -48,30 +48,40 @@ _NO_FILE = ("/dev/", "/memfd:", "/SYSV", "/anon_hugepage", "/[")
 def engine_processes(
     processes: Mapping[int, Process], engines: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Every process that runs as, or from, a program of NAMES; `engine` is the one it belongs to."""
+    """Every process that runs as, or from, a program of NAMES; `engine` is the one it belongs to.
+
+    Root's come first: an account may give such a name to thousands. Of those for which no time is left argv is a mark.
+    """
     engines = list(engines)
     heads = {pid: engine["name"] for engine in engines for pid in pids(engine)}
     members = membership.containers_of(processes, engines)
     found = []
-    for pid in sorted(processes):
+    for pid in sorted(processes, key=lambda pid: (not _is_roots(processes[pid]), pid)):
         process, exe = processes[pid], proc.exe(pid)
         if process["name"] not in NAMES and (exe or "").rpartition("/")[2] not in NAMES:
             continue
-        words = redact.words(proc.argv(pid))
         container = members.get(pid)
         found.append(
             {
                 "pid": pid,
                 "name": process["name"],
                 "exe": exe,
-                "argv": words[:1] if container else words,
+                "argv": attempt(_words, pid, 1 if container else None),
                 "uid": process["uid"],
                 "engine": None if container else _head(processes, pid, heads),
                 "unit": proc.unit_of(process["cgroup"]),
                 "container": container,
             }
         )
-    return found
+    return sorted(found, key=lambda each: int(each["pid"]))
+
+
+def _is_roots(process: Process) -> bool:
+    return process["uid"] == 0 and proc.container_of(process["cgroup"]) is None
+
+
+def _words(pid: int, most: int | None) -> list[str]:
+    return redact.words(proc.argv(pid)[:most])
 
 
 def _head(processes: Mapping[int, Process], pid: int, heads: Mapping[int, str]) -> str | None:
@@ -113,14 +123,17 @@ def binary(pid: int) -> dict[str, Any]:
 def deleted_files(daemons: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Those of `engine_processes` on the host itself that still map files which were removed or replaced.
 
-    Raises Unreadable without the right to look at one of them.
+    Raises Unreadable without the right to look at one of root's. Those come first; of another's that cannot be looked
+    at, or not in time, `paths` is a mark.
     """
     found = []
-    for daemon in daemons:
-        paths = [] if daemon["container"] else _deleted(daemon["pid"])
+    for daemon in sorted(daemons, key=lambda each: (each["uid"] != 0, each["pid"])):
+        if daemon["container"]:
+            continue
+        paths = attempt(_deleted, daemon["pid"]) if daemon["uid"] else _deleted(daemon["pid"])
         if paths:
             found.append({key: daemon[key] for key in ("pid", "name", "unit")} | {"paths": paths})
-    return found
+    return sorted(found, key=lambda each: int(each["pid"]))
 
 
 def _deleted(pid: int) -> list[str]:

@@ -65,17 +65,27 @@ def containers_of(
     With the number of a network namespace an account's word counts for containers in that one alone: a process that
     is not where the container is listens for the account, whatever else the two share.
     """
-    found = {}
+    found, engines = {}, list(engines)
+    of_root = ids_of_root(engines)
     for engine in engines:
         listed = _listed(engine) if engine["user"] is not None else {}
         for container, members in by_container(processes, uid_of(engine)).items() if listed else ():
-            if container in listed and (network is None or _is_in(listed[container], network)):
+            if (
+                container in listed
+                and container not in of_root
+                and (network is None or _is_in(listed[container], network))
+            ):
                 found.update({process["pid"]: container for process in members})
     for pid, process in processes.items():
         by_root = proc.container_of(process["cgroup"])
         if by_root:
             found[pid] = by_root
     return found
+
+
+def ids_of_root(engines: Iterable[Engine]) -> set[str]:
+    """The containers of root's engines: an account's may list these ids, and none of them is its own."""
+    return {container for engine in engines if engine.get("user") is None for container in _listed(engine)}
 
 
 def _is_in(container: Mapping[str, Any], network: str) -> bool:

@@ -24,6 +24,7 @@ _NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 _SHIM = "containerd-shim"
 # Where systemd mounts its hierarchy of cgroup v1, that of v2 beside it, and v2 alone (systemd.directives(7)).
 _CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_LONGEST_COMMAND = 64 * 1024
 _OF_AN_ACCOUNT = re.compile(r"/user(?:@\d+\.service|\.slice)(?:/|$)")
 
 
@@ -180,12 +181,20 @@ def option(command: list[str], name: str) -> str | None:
 
 
 def argv(pid: int) -> list[str]:
-    """The command line; [] when the process is gone, hidden or has none."""
+    """The command line; [] when the process is gone, hidden or has none. Of a line beyond 64 kB, which an account may
+    make as long as megabytes, the word that is cut is left out, and what follows."""
     try:
-        line = text_of(f"/proc/{pid}/cmdline")
+        handle = os.open(f"/proc/{pid}/cmdline", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return []
-    return line.rstrip("\0").split("\0") if line else []
+    try:
+        line = os.read(handle, _LONGEST_COMMAND)
+    except OSError:
+        return []
+    finally:
+        os.close(handle)
+    words = line.decode("utf-8", "replace").rstrip("\0").split("\0") if line else []
+    return words[:-1] if len(line) == _LONGEST_COMMAND else words
 
 
 def exe(pid: int) -> str | None:

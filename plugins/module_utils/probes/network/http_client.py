@@ -188,7 +188,7 @@ def together(
     """
     unanswered = error("not asked: too many others did not answer in time")
     results: list[Any] = [unanswered] * len(items)
-    waiting = list(reversed(_in_turns([whose(item) for item in items])))
+    waiting = list(reversed(in_turns([whose(item) for item in items])))
     last = audit.end()
     end = min(last, time.monotonic() + _MAY_HANG * timeout)
 
@@ -214,7 +214,7 @@ def together(
     return [late if each is unanswered else each for each in results]
 
 
-def _in_turns(owners: Sequence[Any]) -> list[int]:
+def in_turns(owners: Sequence[Any]) -> list[int]:
     """The places of the first item of each owner, then of each second one, and so on."""
     counts: Counter[Any] = Counter()
     turns = []

@@ -10,7 +10,12 @@ from typing import Any, Optional
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, error, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import membership
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes as proc
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import holders, published, sockets
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import (
+    holders,
+    http_client,
+    published,
+    sockets,
+)
 
 Process = dict[str, Any]
 Engine = Mapping[str, Any]
@@ -20,6 +25,10 @@ PackageOwner = Callable[[Iterable[str]], Mapping[str, Optional[str]]]
 _INIT = 1
 _TYPES = {"tcp": "Stream", "udp": "Datagram", "sctp": "SequentialPacket"}
 _HIDDEN = "the open files of other users' processes cannot be read; run as root"
+_TOO_MANY = (
+    "held by none of the open files that were read: {count} processes, such as {pid} of uid {uid}, have too many of "
+    "them; end these, or lower LimitNOFILE of that account"
+)
 
 
 def listeners(
@@ -34,24 +43,38 @@ def listeners(
     """
     known = {} if is_error(units) else units
     found = sockets.listening()
-    held = holders.holders({each["inode"] for each in found}, processes)
+    roots, others = _by_whose_word(processes)
+    held, unseen = holders.search({each["inode"] for each in found}, roots, others)
     members = membership.containers_of(processes, engines, sockets.namespace())
     ports = published.Published(engines, processes, members)
     owners: dict[int, Owner] = {}
+    nobody = [] if holders.may_see_all() else error(_HIDDEN)
+    if unseen:
+        first = processes[unseen[0]]
+        nobody = error(_TOO_MANY.format(count=len(unseen), pid=first["pid"], uid=first["uid"]))
     for listener in found:
         pids = [pid for pid in held[listener.pop("inode")] if pid in processes]
         for pid in pids:
             if pid not in owners:
                 owners[pid] = _owner(processes[pid], members.get(pid))
         container, forwards = ports.of(listener, pids)
-        listener["owners"] = [owners[pid] for pid in pids] or (
-            [] if holders.may_see_all() else error(_HIDDEN)
-        )
+        listener["owners"] = [owners[pid] for pid in pids] or nobody
         listener["unit"] = None if container else _unit(listener, pids, known, owners)
         listener["container"] = container
         listener["forwards"] = forwards
     _packages(found, owners.values(), known, package_owner)
     return found
+
+
+def _by_whose_word(processes: Mapping[int, Process]) -> tuple[list[int], list[int]]:
+    """(the pids that run for root on the host, all others: the first of each account and container, then the second
+    ones, and so on)."""
+    whose = {
+        pid: proc.container_of(process["cgroup"]) or process["uid"] for pid, process in processes.items()
+    }
+    others = [pid for pid, owner in sorted(whose.items()) if owner != 0]
+    turns = http_client.in_turns([whose[pid] for pid in others])
+    return [pid for pid, owner in whose.items() if owner == 0], [others[place] for place in turns]
 
 
 def _owner(process: Process, container: str | None) -> Owner:

@@ -9,8 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import daemons
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import daemons, membership
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes as proc
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import (
+    container_listeners,
+    sockets,
+)
 
 Process = dict[str, Any]
 Port = tuple[str, Mapping[str, Any]]
@@ -32,10 +36,16 @@ class Published:
         """`members` are the processes of containers on the host's network, {pid: container id}."""
         self._processes = processes
         self._members = members
-        self._heads = {pid: engine["name"] for engine in engines for pid in daemons.pids(engine)}
+        self._heads = {pid: engine["name"] for engine in engines for pid in _heads(engine)}
         self._ports: dict[tuple[str, str, int], list[Port]] = {}
+        of_root = membership.ids_of_root(engines)
         for engine in engines:
             for container in _running(engine):
+                # An account's engine may be any program, and list whatever it wants to pass for.
+                if engine.get("user") is not None and (
+                    container["id"] in of_root or not _is_apart(container)
+                ):
+                    continue
                 for port in container["ports"] if isinstance(container["ports"], list) else ():
                     key = (engine["name"], port["protocol"], int(port["host_port"] or 0))
                     self._ports.setdefault(key, []).append((container["id"], port))
@@ -67,6 +77,19 @@ class Published:
         if self._processes[pid]["name"] == _PROXY:
             forwards = _by_proxy(proc.argv(pid)) or forwards
         return container, forwards
+
+
+def _heads(engine: Mapping[str, Any]) -> list[int]:
+    """What holds the ports of its containers: of an account's engine rootlesskit alone."""
+    if engine.get("user") is None:
+        return daemons.pids(engine)
+    return [engine["rootlesskit"]["pid"]] if engine["rootlesskit"] else []
+
+
+def _is_apart(container: Mapping[str, Any]) -> bool:
+    """Whether its process is there, in another network than the host's: only into such a one a port is forwarded."""
+    where = container_listeners.place(container.get("process"))
+    return isinstance(where, tuple) and where[0] != sockets.namespace()
 
 
 def _running(engine: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -94,6 +94,21 @@ def test_without_any_time_all_is_unknown_and_nothing_passes_that_was_to_be_read(
     assert verdicts == {"unknown"}
 
 
+def test_what_root_alone_decides_is_read_before_what_accounts_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    into: dict[str, Any] = {}
+    known: list[set[str]] = []
+
+    def noted(*_arguments: Any) -> list[Any]:
+        known.append(set(into))
+        return []
+
+    monkeypatch.setattr(rootless, "find", noted)
+    monkeypatch.setattr(listeners, "listeners", noted)
+    snapshot.take(1, into=into)
+    assert len(known) == 2
+    assert {"accounts", "units", "host", "audit", "firewall", "hosts_access", "sshd"} <= known[0]
+
+
 def test_what_was_never_begun_is_an_error_in_each_place() -> None:
     known = {"name": "system", "user": None, "containers": [{"id": "a"}]}
     taken = snapshot.whole({"schema": 1, "engines": [known]})

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import nested as probe
 
 ID = "ab" * 32
@@ -47,6 +49,29 @@ def test_why_an_engine_was_not_asked(first: dict[str, Any], expected: dict[str, 
 def test_a_process_that_ended_is_told() -> None:
     gone = {"pid": 2**22 + 1, "namespaces": {"net": "1"}}
     assert "No such file" in filled({"process": gone}, process(20, "dockerd"))["error"]
+
+
+def test_containers_that_keep_everybody_waiting_cost_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them with mute listeners kept the open engine of the next from being asked."""
+    mute = [f"{number:064x}" for number in range(30)]
+
+    def ask(container: dict[str, Any], _members: Any, _timeout: float) -> list[Any]:
+        if container["id"] in mute:
+            time.sleep(20)
+        return ["an answer"]
+
+    monkeypatch.setattr(probe, "_asked", ask)
+    containers: list[dict[str, Any]] = [{"id": identity} for identity in (*mute, ID)]
+    walked = {at: process(at, "dockerd", f"/docker/{each['id']}") for at, each in enumerate(containers, 20)}
+    engines: list[dict[str, Any]] = [
+        {"containers": containers, "pid": 10, "rootlesskit": None, "user": None},
+    ]
+    begun = time.monotonic()
+    with deadline.limited(2.0):
+        probe.nested_engines(engines, walked, 1)
+    assert time.monotonic() - begun < 2.0 + deadline.GRACE
+    assert containers[-1]["endpoints"] == ["an answer"]
+    assert containers[0]["endpoints"] == {"error": "the engine in the container was not asked"}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import daemons
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes as proc
 
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
 
@@ -57,6 +59,31 @@ def test_of_a_container_the_program_alone() -> None:
     assert found["argv"] == ["etcd"]
 
 
+def test_those_of_accounts_cost_themselves_when_no_time_is_left() -> None:
+    """Anybody may run a thousand processes called etcd."""
+    taken = {
+        **entry(2_000_009, "dockerd"),
+        **{pid: entry(pid, "etcd", uid=1000)[pid] for pid in range(2_000_000, 2_000_005)},
+    }
+    seen: list[int] = []
+
+    def slow(pid: int) -> list[str]:
+        seen.append(pid)
+        time.sleep(0.1)
+        return ["x"]
+
+    with pytest.MonkeyPatch.context() as patch, deadline.limited(0.25):
+        patch.setattr(proc, "argv", slow)
+        found = daemons.engine_processes(taken, [])
+        deleted = daemons.deleted_files([each for each in found if each["uid"]])
+    assert seen[0] == 2_000_009
+    assert [each["pid"] for each in found] == sorted(taken)
+    argv = {each["pid"]: each["argv"] for each in found}
+    assert argv[2_000_009] == ["x"]
+    assert "deadline" in argv[2_000_004]["error"]
+    assert all("deadline" in each["paths"]["error"] for each in deleted)
+
+
 def test_lineage_ends() -> None:
     processes = {
         **entry(10, "a", ppid=1),
@@ -88,7 +115,7 @@ def test_a_binary_that_was_replaced(tmp_path: Path) -> None:
         gone = daemons.binary(process.pid)
         shutil.copy("/bin/sleep", program)
         replaced = daemons.binary(process.pid)
-        daemon = {"pid": process.pid, "name": "dockerd", "unit": None, "container": None}
+        daemon = {"pid": process.pid, "name": "dockerd", "uid": 0, "unit": None, "container": None}
         mapped = daemons.deleted_files([daemon])
         in_container = daemons.deleted_files([{**daemon, "container": CONTAINER}])
         process.kill()
@@ -103,12 +130,20 @@ def test_mappings_without_a_file_do_not_count() -> None:
     memory = "import mmap; held = mmap.mmap(-1, 4096)"
     with running("dockerd", script=memory) as pid:
         assert "(deleted)" in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
-        assert daemons.deleted_files([{"pid": pid, "name": "dockerd", "unit": None, "container": None}]) == []
+        assert (
+            daemons.deleted_files(
+                [{"pid": pid, "name": "dockerd", "unit": None, "uid": 0, "container": None}]
+            )
+            == []
+        )
 
 
 def test_a_process_that_has_ended() -> None:
     with running(sys.executable) as pid:
         pass
-    assert daemons.deleted_files([{"pid": pid, "name": "dockerd", "unit": None, "container": None}]) == []
+    assert (
+        daemons.deleted_files([{"pid": pid, "name": "dockerd", "unit": None, "uid": 0, "container": None}])
+        == []
+    )
     with pytest.raises(Unreadable, match="has ended"):
         daemons.binary(pid)

@@ -21,6 +21,8 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import 
     processes,
 )
 
+from tests.unit.plugins.module_utils.probes import process_tree
+
 ID = "a1" * 32
 INNER = "b2" * 32
 
@@ -79,6 +81,12 @@ def test_facts_of_a_process() -> None:
         assert abs((processes.started(pid) or 0) - time.time()) < 5
         assert processes.namespaces(pid)["net"] == str(Path("/proc/self/ns/net").readlink())[5:-1]
         assert processes.id_map(pid, "uid") == processes.id_map(os.getpid(), "uid")
+
+
+def test_a_command_line_is_read_up_to_a_limit() -> None:
+    """An account may make it as long as megabytes, for a process of any name."""
+    with process_tree.running("x", "a" * 60_000, "https://user:" + "hunter2" * 10_000, "b") as pid:
+        assert processes.argv(pid)[3:] == ["a" * 60_000]
 
 
 def test_removed_executable(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import holders
 
 
@@ -46,3 +47,25 @@ def test_a_process_ends_during_the_walk() -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
     assert holders.holders({1}, [ended.pid]) == {1: []}
+
+
+def test_open_files_without_number_cost_their_own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that open a file half a million times each took all of the audit's time."""
+    monkeypatch.setattr(holders, "_MOST_FILES", 20)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        script = "import os, time; [os.dup(0) for _unused in range(50)]; print(flush=True); time.sleep(60)"
+        many = subprocess.Popen(["python3", "-c", script], stdout=subprocess.PIPE)
+        few = subprocess.Popen(["sleep", "60"], pass_fds=[server.fileno()])
+        try:
+            assert many.stdout is not None and many.stdout.readline() == b"\n"
+            held, unseen = holders.search({inode(server)}, [os.getpid()], [many.pid, few.pid])
+            assert held == {inode(server): sorted([os.getpid(), few.pid])}
+            assert unseen == [many.pid]
+            monkeypatch.setattr(holders, "_SECONDS", 0.0)
+            held, unseen = holders.search({inode(server)}, [os.getpid()], [many.pid, few.pid])
+            assert held == {inode(server): [os.getpid()]}
+            assert unseen == [many.pid, few.pid]
+        finally:
+            for each in (many, few):
+                each.kill()
+                each.communicate()

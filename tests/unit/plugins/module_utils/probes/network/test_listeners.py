@@ -147,3 +147,26 @@ def test_a_socket_that_no_process_holds(server: socket.socket, monkeypatch: pyte
     monkeypatch.setattr(holders, "may_see_all", lambda: True)
     listener = found(server, processes={2**22: entry(2**22, "x")[2**22]})
     assert (listener["owners"], listener["unit"], listener["package"]) == ([], None, None)
+
+
+def test_whose_open_files_are_too_many_owns_what_nobody_else_holds(
+    server: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holders, "may_see_all", lambda: True)
+    monkeypatch.setattr(holders, "_SECONDS", 0.0)
+    owners = found(server, processes=entry(ME, "x", uid=1000))["owners"]
+    assert f"1 processes, such as {ME} of uid 1000, have too many" in owners["error"]
+    assert found(server, processes=entry(ME, "x"))["owners"][0]["pid"] == ME
+
+
+def test_those_of_root_first_then_accounts_and_containers_in_turns() -> None:
+    processes = {
+        **entry(1, "systemd"),
+        **entry(2, "sh", cgroup=f"/docker/{CONTAINER}"),
+        **entry(3, "sh", uid=1000),
+        **entry(4, "sh", uid=1000),
+        **entry(5, "sh", cgroup=f"/docker/{CONTAINER}"),
+        **entry(6, "sh", uid=1001),
+        **entry(7, "sshd"),
+    }
+    assert listeners._by_whose_word(processes) == ([1, 7], [2, 3, 6, 4, 5])

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import published
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import published, sockets
 
 from tests.unit.plugins.module_utils.probes.process_tree import entry, running
 
@@ -105,3 +105,24 @@ def test_docker_proxy_tells_where_it_forwards_to(host_port: int, identity: str |
         processes = {**PROCESSES, **entry(pid, "docker-proxy", ppid=DOCKERD)}
         found = of(listener, [pid], processes)
     assert found == (identity, {"container_port": 81, "address": "172.17.0.2"})
+
+
+def of_account(container: dict[str, Any], **changes: Any) -> Any:
+    engine = {"name": "rootless:a", "user": "a", "pid": None, "rootlesskit": {"pid": KIT}, **changes}
+    listener = {"protocol": "tcp", "address": "0.0.0.0", "port": 9991}
+    engines = [{**ENGINES[0], "user": None}, {**engine, "containers": [container]}]
+    return published.Published(engines, PROCESSES, {}).of(listener, [KIT])[0]
+
+
+def test_the_engine_of_an_account_speaks_for_its_own_containers_alone() -> None:
+    """S13: it listed a container of root's, or one that does not run, and its listener counted as that container's."""
+    apart = {"pid": 2_000_500, "namespaces": {"net": "1"}}
+    own = {**container("6" * 64, port(80, 9991)), "process": apart}
+    assert of_account(own) == "6" * 64
+    assert of_account({**own, "id": WEB}) is None
+    assert of_account({**own, "process": None}) is None
+    assert of_account({**own, "process": {"error": "process 7 is not the container's"}}) is None
+    here = {"pid": 2_000_500, "namespaces": {"net": sockets.namespace()}}
+    assert of_account({**own, "process": here}) is None
+    # Whoever listens on the account's socket is no rootlesskit.
+    assert of_account(own, pid=KIT, rootlesskit=None) is None
