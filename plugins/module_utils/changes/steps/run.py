@@ -48,7 +48,8 @@ def carried_out(
 ) -> tuple[str | None, Work]:
     """Do the work; returns the id of the transaction and what the work returns. `about` is for its manifest.
 
-    Where the work journals nothing no transaction is kept (None): it would push out one that can be undone.
+    Where the work journals nothing no transaction is kept (None): it would push out one that can be undone. One that
+    undoes another is kept all the same, as the other is not to be undone again.
 
     The caller holds the lock. A lost connection changes nothing; a signal to end undoes. Raises Failed, after `undo`
     has undone what was done, with what `journal` tells since then (epoch); `look` says where to look first should that
@@ -59,7 +60,7 @@ def carried_out(
         transaction = Transaction.begin(store, dict(about))
         try:
             done = work(transaction)
-            if not transaction.entries:
+            if not transaction.entries and not about.get("undoes"):
                 store.discard(transaction.folder)
                 return None, done
             transaction.commit()
