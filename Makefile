@@ -42,6 +42,7 @@ $(LINK):
 
 docs: setup-dev
 	PYTHONPATH=.ansible/collections python -m docs.generate
+	python -m docs.generate_roles
 
 lint: setup-dev
 	ruff check
