@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing of the caller's Ansible settings may change what is tested.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: audit test setup setup-dev docs lint sanity unit fuzz faults hosts browser molecule demo bench clean
+.PHONY: audit test setup setup-dev docs site lint sanity unit fuzz faults hosts browser molecule demo bench clean
 
 audit: setup
 	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
@@ -42,6 +42,17 @@ $(LINK):
 
 docs: setup-dev
 	PYTHONPATH=.ansible/collections python -m docs.generate
+	python -m docs.generate_roles
+
+# The documentation as a site, by packages that nothing else needs.
+site: export PATH := $(CURDIR)/.cache/site-venv/bin:$(PATH)
+site: .cache/site-venv/ready $(LINK)
+	docs/docsite/build.sh
+
+.cache/site-venv/ready: docs/docsite/requirements.txt requirements.txt .venv/bin/pip
+	.venv/bin/python -m venv .cache/site-venv
+	.cache/site-venv/bin/pip install --quiet --no-compile --disable-pip-version-check -r $<
+	touch $@
 
 lint: setup-dev
 	ruff check

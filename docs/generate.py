@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import (
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import (
     CATALOGUE,
     PROFILES,
     choose,

@@ -19,7 +19,7 @@ description:
     C(daemon_config_result), C(daemon_config_files_result), C(userns_remap_result), C(daemon_tls_result),
     C(daemon_apply_result), C(daemon_apply_resolved), C(listening_services_result)) merged into one. With
     C(harden_failure), what a playbook kept of a failure as a dictionary with C(msg), the change failed.
-  - C(severities) are those that the role kept before the host answered.
+  - C(severities), C(waivers), C(attestations) and C(date) are those that the role kept before the host answered.
   - What a host returned that is too deep, too large or no plain data makes that host a failed one.
 positional: _input, hosts
 options:
@@ -65,7 +65,8 @@ from ansible_collections.bulwark.docker.plugins.plugin_utils.report.harden impor
 )
 
 # What Ansible adds to a result (its warnings, for one) is not all plain data.
-_OF_A_REPORT = ("schema", "profile", "host", "findings", "score", "waivers")
+_OF_A_REPORT = ("schema", "profile", "host", "findings", "score")
+_CHOSEN = ("severities", "waivers", "attestations", "date")
 _MESSAGE = 10_000
 
 
@@ -98,8 +99,8 @@ def _entry(host: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         lambda: _plain(change_of(variables), "change"),
         lambda why: {"mode": "failed", "effect": "none", "message": why},
     )
-    chosen = _guarded(lambda: _plain(_severities(variables), "severities"), lambda why: None)
-    more = {"before": before, "change": change, "severities": chosen}
+    chosen = _guarded(lambda: _chosen(variables), lambda why: {})
+    more = {"before": before, "change": change, **chosen}
     return {**outcome, **{key: value for key, value in more.items() if value is not None}}
 
 
@@ -117,10 +118,14 @@ def _plain(value: Any, name: str) -> Any:
     return bounded(json.loads(json.dumps(value, allow_nan=False)), name)
 
 
-def _severities(variables: Mapping[str, Any]) -> Any:
-    """Those that the play chose for the host, as the check of its options kept them before the host answered."""
+def _chosen(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the play chose for the host, as the check of its options kept it before the host answered."""
     kept = variables.get("compliance_audit_chosen")
-    return kept.get("severities") if isinstance(kept, Mapping) else None
+    if not isinstance(kept, Mapping):
+        return {}
+    # YAML makes a date of an unquoted 2026-12-31.
+    text = json.dumps({key: kept[key] for key in _CHOSEN if key in kept}, allow_nan=False, default=str)
+    return dict(bounded(json.loads(text), "chosen"))
 
 
 def _outcome(host: str, registered: Any) -> dict[str, Any]:

@@ -15,6 +15,8 @@ description:
   - A name or an address belongs to a host when the inventory calls it so, by its name there or C(ansible_host), or when
     the controller finds that address for one of the two. What belongs to another host is refused, and so is what
     another host has in a certificate that is still valid, by the register of the authority.
+  - A name is also that of the host whose name it goes on after, as C(dock1.example.com) does after C(dock1), unless it
+    is O(shared). An address of IPv6 that leads to one of IPv4 is that of whoever has the latter.
 positional: _input, register, host, hostvars, hosts
 options:
   _input:
@@ -96,14 +98,13 @@ def certificate_name_problems(
 ) -> list[str]:
     """Why the host may not have the names."""
     now = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%SZ")
-    both = list(map(str, shared))
+    wanted, both = ([called.as_written(str(name)) for name in given] for given in (names, shared))
     try:
         held = kept.without(kept.read(str(register)), released, now)
     except kept.Damaged as error:
         return [f"the register of the authority is damaged: {error}"]
-    wanted = list(map(str, names))
     new = kept.unheld(held, str(host), wanted)
-    others = called.owners(wanted, hostvars, hosts, str(host))
+    others = called.owners(wanted, hostvars, hosts, str(host), both)
     return [
         *(
             f"{name} stands for any host; only daemon_tls_extra_names may have that"

@@ -73,6 +73,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bulwark.docker.plugins.plugin_utils.inventory import register as kept
+from ansible_collections.bulwark.docker.plugins.plugin_utils.inventory.names import as_written
 
 
 def certificate_register(
@@ -85,7 +86,7 @@ def certificate_register(
 ) -> str:
     """The register with the names of the host."""
     now = datetime.now(timezone.utc).strftime("%Y%m%d%H%M%SZ")
-    wanted, both = list(map(str, names)), list(map(str, shared))
+    wanted, both = ([as_written(str(name)) for name in given] for given in (names, shared))
     try:
         held = kept.without(kept.read(str(register)), map(str, released), now)
     except kept.Damaged as error:

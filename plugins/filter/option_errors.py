@@ -56,7 +56,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import option_errors as errors_in
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import (
+    option_errors as errors_in,
+)
 
 OPTIONS = {
     "parameters": Mapping,

@@ -108,7 +108,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.listening import shown
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import shown
 
 _SCAN = ("address", "open", "closed", "filtered")
 _INSIDE = ("listeners", "decisions")

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - Bulwark contributors (@bulwark)
 description:
-  - Says what is wrong with a condition for P(bulwark.docker.report_gate#filter), without any report, so
-    before any host is contacted.
+  - Says what is wrong with O(bulwark.docker.compliance_report#module:fail_on), without any report, so before any host
+    is contacted.
   - A JMESPath expression must parse, call functions that exist, and read keys that a report has.
 positional: _input
 options:
@@ -23,10 +23,7 @@ options:
     type: str
     required: true
 seealso:
-  - plugin: bulwark.docker.report
-    plugin_type: filter
-  - plugin: bulwark.docker.report_gate
-    plugin_type: filter
+  - module: bulwark.docker.compliance_report
 """
 
 EXAMPLES = r"""

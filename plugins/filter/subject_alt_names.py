@@ -13,7 +13,7 @@ author:
   - Bulwark contributors (@bulwark)
 description:
   - Gives names and IP addresses the prefixes that a certificate has, each once and sorted, with addresses in their
-    short form and names in lower case.
+    short form and names in lower case. C(::ffff:192.0.2.7) is C(192.0.2.7).
   - Names and addresses that mean any host, or the host itself, are left out - C(localhost) and what ends in
     C(.localdomain), loopback and unspecified addresses. So is what cannot be a host name.
 options:

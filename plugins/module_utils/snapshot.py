@@ -7,38 +7,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils import deadline
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import accounts as account_probe
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    audit,
-    clients,
-    daemons,
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import attempt, error, is_error, then
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     endpoints,
     engine,
     engines,
+    nested,
+    rootless,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import accounts as account_probe
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import (
+    auditd,
+    clients,
+    daemons,
     files,
     firewall,
     host,
     hosts_access,
-    listeners,
-    nested_engines,
     packages,
     paths,
     pem_files,
     processes,
-    rootless_engines,
-    services,
     sshd,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.container_listeners import (
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import listeners, services
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.container_listeners import (
     container_listeners,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import (
-    attempt,
-    error,
-    is_error,
-    then,
 )
 
 SCHEMA = 1
@@ -63,7 +59,7 @@ _OF_HOST = (
 )
 # What root alone decides about, and nothing else is needed for.
 _ALONE = (
-    ("audit", audit.audit),
+    ("audit", auditd.audit),
     ("firewall", firewall.firewall),
     ("hosts_access", hosts_access.hosts_access),
     ("sshd", sshd.sshd),
@@ -88,24 +84,28 @@ def take(
     walked = attempt(processes.walk)
     snapshot["accounts"] = account_probe.accounts()
     snapshot["units"] = attempt(units.units, set() if is_error(walked) else _services(walked))
+    snapshot["host"] = host.host(updates)
+    for name, read in _ALONE:
+        snapshot[name] = attempt(read)
     snapshot["engines"] = then(_of_system, walked, snapshot["units"])
     if not is_error(snapshot["engines"]):
         snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
     known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
-    engine.ask_all(known, {} if is_error(walked) else walked, timeout, image_content)
-    snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
+    asked = engine.Asked(images=engine.CONTENT) if image_content else engine.EVERYTHING
+    engine.ask_all(known, {} if is_error(walked) else walked, timeout, asked)
+    with deadline.share(_SHARE, "the listeners and who holds them"):
+        snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
     _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)
     with deadline.share(_SHARE, "the end points of accounts"):
         _ask_endpoints([each for each in known if each["user"] is not None], snapshot, timeout)
-    snapshot["host"] = host.host(updates)
-    for name, read in _ALONE:
-        snapshot[name] = attempt(read)
-    snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
-    snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
+    with deadline.share(_SHARE, "the processes by the names of engines"):
+        snapshot["engine_processes"] = then(daemons.engine_processes, walked, known)
+    with deadline.share(_SHARE, "the processes by the names of engines"):
+        snapshot["deleted_files"] = then(daemons.deleted_files, snapshot["engine_processes"])
     with deadline.share(_SHARE, "the networks of containers"):
         container_listeners(known)
     with deadline.share(_SHARE, "the engines in containers"):
-        attempt(nested_engines.nested_engines, known, walked, timeout)
+        attempt(nested.nested_engines, known, walked, timeout)
     with deadline.share(_SHARE, "the homes of accounts"):
         snapshot["clients"] = attempt(clients.clients, snapshot["accounts"])
     with deadline.share(2 * _SHARE, "the listening services"):
@@ -132,8 +132,8 @@ def whole(snapshot: dict[str, Any]) -> dict[str, Any]:
 
 def _rootless(walked: Processes, accounts: Mapping[str, Any], known_units: Any) -> list[dict[str, Any]]:
     with deadline.share(_SHARE, "the engines of accounts"):
-        found = attempt(rootless_engines.find, walked, accounts, known_units)
-    return [rootless_engines.unread(found)] if is_error(found) else list(found)
+        found = attempt(rootless.find, walked, accounts, known_units)
+    return [rootless.unread(found)] if is_error(found) else list(found)
 
 
 def _listeners(walked: Processes, known_units: Any, known: Sequence[Mapping[str, Any]]) -> Any:

@@ -254,7 +254,9 @@ findings:
       type: str
       sample: "1 of 4: backup."
     subjects:
-      description: The containers, files, sockets and so on that do not hold or could not be read.
+      description:
+        - The containers, files, sockets and so on that do not hold or could not be read.
+        - Where a result has no room for all, the worst, and RV(findings[].message) says how many there are.
       type: list
       elements: dict
       sample:
@@ -335,11 +337,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils import deadline, timed_audit
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import NotASnapshot, option_errors
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import PROFILES
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.waivers import is_date
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import foreign_json
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import timed
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import PROFILES
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import (
+    NotASnapshot,
+    option_errors,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.waivers import is_date
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline, foreign_json
 from ansible_collections.bulwark.docker.plugins.module_utils.snapshot import SCHEMA
 
 _LONGEST = 24 * 3600
@@ -423,16 +428,16 @@ def main() -> None:
     except NotASnapshot as problem:
         module.fail_json(msg=f"from_snapshot: {options['from_snapshot']} {problem}")
     except Exception as problem:
-        why = str(problem) if isinstance(problem, timed_audit.Failed) else timed_audit.place(problem)
+        why = str(problem) if isinstance(problem, timed.Failed) else timed.place(problem)
         module.fail_json(msg=f"Nothing was judged: {why}. Please report it at {_ISSUES}.")
 
 
 def _audit(module: AnsibleModule, options: Mapping[str, Any], today: str) -> dict[str, Any]:
     if not options["from_snapshot"]:
-        return timed_audit.run(options, today)
+        return timed.run(options, today)
     snapshot = load(module, options["from_snapshot"])
     with deadline.limited(options["deadline"]):
-        return timed_audit.judged(snapshot, options, today)
+        return timed.judged(snapshot, options, today)
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ options:
     default: true
 seealso:
   - module: bulwark.docker.compliance_info
-  - plugin: bulwark.docker.report
+  - plugin: bulwark.docker.audit_outcomes
     plugin_type: filter
 """
 

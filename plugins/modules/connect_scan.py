@@ -103,15 +103,15 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.known_services import KNOWN_SERVICES
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.connect_scan import (
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.known_services import KNOWN_SERVICES
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.connect_scan import (
     USUAL,
     Unscannable,
     ports_of,
     resolve,
     scan,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.services import SERVICES
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.services import SERVICES
 
 # Beside those of the tables: secure shell, rpcbind, a registry, proxies of APIs, a swarm's and the engine's metrics.
 _MORE = (22, 111, 5000, 7946, 8001, 8080, 8443, 9323)

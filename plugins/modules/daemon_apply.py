@@ -36,7 +36,8 @@ options:
       - V(rolled_back) undoes the last committed transaction of the engine, as a change of its own. Subordinate ids and
         accounts stay, as data on disk may bear the ids. Run again, it does nothing, unless another change was committed
         or O(transaction) names the one before.
-      - V(resolved) only undoes what a run that died has left open, of whatever engine.
+      - V(resolved) only undoes what runs that died have left open, of whatever engine. It fails where something of the
+        chosen engine cannot be undone; what is still open of others is told in RV(notices).
     type: str
     choices: [applied, rolled_back, resolved]
     default: applied
@@ -189,8 +190,9 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import carry_out, engine_module
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
 
 
 def carried_out(module: EngineModule) -> dict[str, Any]:
@@ -199,13 +201,11 @@ def carried_out(module: EngineModule) -> dict[str, Any]:
     undone = [each for each in module.resolved if not each.trouble]
     told: dict[str, Any] = {}
     if options["state"] == "rolled_back":
-        told = carry_out.roll_back_last(
+        told = operations.roll_back_last(
             module.store, options["user"], module.limits, module.consents, options["transaction"], dry
         )
-    elif options["state"] == "resolved":
-        module.refuse_unresolved()
-    elif not dry:
-        told = carry_out.apply_staged(module.store, options["user"], module.limits, module.consents)
+    elif options["state"] == "applied" and not dry:
+        told = operations.apply_staged(module.store, options["user"], module.limits, module.consents)
     actions = [f"undo {each.transaction}, which a run that died has left open" for each in undone]
     return {
         **told,

@@ -241,55 +241,13 @@ journal:
     - 'failed to start daemon: opening seccomp profile (/etc/docker/seccomp.json) failed: no such file or directory'
 """
 
-from typing import Any
-
 from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import compile_once
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    daemon_json,
-    engine_module,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import redact
-
-
-def configured(module: EngineModule) -> dict[str, Any]:
-    """What the module returns; the stage is saved unless in check mode."""
-    options = module.options
-    names = ("config", "state", "list_merge", "baseline", "defaults", "unwanted")
-    wish = configure.Wish(**{name: options[name] for name in names})
-    found = configure.ground(module.store, options["user"], options["timeout"], options["force"])
-    planned = configure.wanted(found, wish)
-    content = daemon_json.render(found.staged, planned.settings)
-    reasons, deferred = configure.pending(found, options["allow_container_stop"])
-    differs = configure.differs(found, wish, planned)
-    if differs or reasons:
-        configure.check_with_dockerd(found, content)
-        configure.put(found, content)
-    for reason in reasons:
-        found.stage.restart_for(reason)
-    work = applying.job(found.target, found.stage)
-    if work.plan.deferred and options["allow_container_stop"]:
-        found.stage.consents["stop_containers"] = True
-        work = applying.job(found.target, found.stage)
-    told: dict[str, Any] = {
-        "config_file": found.target.config_path,
-        "settings": redact.options(planned.settings),
-        "left_alone": planned.skipped,
-        "notices": [*found.live.notices, *planned.notices],
-        "refused": deferred,
-    }
-    if not differs and not reasons:
-        return told
-    told.update(carry_out.tell(work))
-    told["refused"] = [*deferred, *configure.deferrals(work.plan.deferred, found.target)]
-    told["diff"] = configure.diff(found, planned.settings)
-    return module.staged(found, told, applying.refusals(work, options["allow_container_stop"]))
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_config import backend
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
 
 
 def main() -> None:
@@ -309,7 +267,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module, engine_module.engine_of(module.params["user"])).stage_and_apply(configured)
+    EngineModule(module, engine_module.engine_of(module.params["user"])).stage_and_apply(backend.configured)
 
 
 if __name__ == "__main__":

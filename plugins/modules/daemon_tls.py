@@ -281,68 +281,18 @@ journal:
 """
 
 import ipaddress
-from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import compile_once
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    engine_module,
-    listening,
-    tls,
-    unit_diff,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import (
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls import backend
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.daemon_tls.transport import NONE
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import (
     DiscreetModule,
     EngineModule,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.tls_material import Material
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transport import NONE, Wish
-
-
-def secured(module: EngineModule) -> dict[str, Any]:
-    """What the module returns; the stage is saved unless in check mode."""
-    options = module.options
-    addresses = [] if options["transport"] == NONE else options["addresses"]
-    wish = Wish(options["transport"], addresses, options["port"])
-    material = Material(options["ca"], options["certificate"], options["key"])
-    decision = tls.decide(
-        module.store,
-        wish,
-        material,
-        options["source"],
-        options["names"],
-        options["timeout"],
-        module.check_mode,
-    )
-    told: dict[str, Any] = {
-        "listeners": decision.listeners,
-        "endpoints": [f"tcp://{endpoint}" for endpoint in wish.endpoints],
-        "notices": decision.notices,
-    }
-    if not decision.changes:
-        return told
-    refused = tls.refusals(
-        decision, wish, options["allow_close"], options["play_endpoint"], options["allow_lockout"]
-    )
-    proof = listening.proof(
-        addresses,
-        wish.port,
-        material.ca,
-        material.certificate,
-        options["proof"],
-        options["discard_proof"],
-    )
-    found = decision.ground
-    if not refused:
-        tls.stage(decision, proof)
-        told.update(carry_out.tell(applying.job(found.target, found.stage)))
-        told["diff"] = [*configure.diff(found, decision.settings), *unit_diff.diff(found.stage.steps)]
-    return module.staged(found, told, refused)
 
 
 def main() -> None:
@@ -385,7 +335,7 @@ def main() -> None:
             )
     if not 0 < options["port"] < 65536:
         module.fail_json(msg=f"port: {options['port']} is not between 1 and 65535.")
-    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(secured)
+    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(backend.secured)
 
 
 if __name__ == "__main__":

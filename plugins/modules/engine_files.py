@@ -158,14 +158,14 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.permissions import (
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import option_errors
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_files.backend import (
     ENGINE,
     restrict,
     roll_back,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import option_errors
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.files import FILES
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.host.files import FILES
 
 _MODE = re.compile(r"0?[0-7]{3}")
 _WORK = {

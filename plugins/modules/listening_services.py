@@ -38,7 +38,8 @@ options:
     description:
       - Which listeners are denied. Each rule has one or more of C(unit), C(package) and C(process) (shell patterns),
         C(protocol), C(port) (a number or C(first-last)), C(address) (C(wildcard), C(link_local), C(loopback),
-        C(specific) or an address) and C(container), all of which have to match.
+        C(specific) or an address) and C(container), all of which have to match. The name of a container of an
+        account's engine begins with the account, as in C(worker/web).
     type: list
     elements: dict
     default: []
@@ -269,15 +270,15 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import listening_services
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.listening_services import backend
 
 
 def main() -> None:
     rules = {"type": "list", "elements": "dict", "default": []}
     module = AnsibleModule(
         argument_spec={
-            "action": {"type": "str", "choices": list(listening_services.ACTIONS), "default": "report"},
+            "action": {"type": "str", "choices": list(backend.ACTIONS), "default": "report"},
             "deny": rules,
             "allow": rules,
             "deny_known": {"type": "bool", "default": True},
@@ -288,9 +289,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module, listening_services.SUBJECT).run(
-        listening_services.carried_out, alone=listening_services.changes(module.params)
-    )
+    EngineModule(module, backend.SUBJECT).run(backend.carried_out, alone=backend.changes(module.params))
 
 
 if __name__ == "__main__":

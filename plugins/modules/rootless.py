@@ -327,13 +327,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    engine_module,
-    rootless_wish,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless import backend
 
-_WORK = {"present": rootless_wish.present, "absent": rootless_wish.absent}
+_WORK = {"present": backend.present, "absent": backend.absent}
 
 
 def main() -> None:
@@ -345,8 +343,8 @@ def main() -> None:
             "create_user": {"type": "bool", "default": False},
             "system_engine": {"type": "str", "choices": ["keep", "stop", "mask"], "default": "keep"},
             "stop_containers": {"type": "bool", "default": False},
-            "network": {"type": "str", "choices": list(rootless_wish.NETWORKS), "default": "auto"},
-            "port_driver": {"type": "str", "choices": list(rootless_wish.PORT_DRIVERS), "default": "auto"},
+            "network": {"type": "str", "choices": list(backend.NETWORKS), "default": "auto"},
+            "port_driver": {"type": "str", "choices": list(backend.PORT_DRIVERS), "default": "auto"},
             "privileged_ports": {
                 "type": "str",
                 "choices": ["none", "sysctl", "capability"],

@@ -244,47 +244,14 @@ journal:
     - 'failed to start daemon: opening seccomp profile (/etc/docker/seccomp.json) failed: no such file or directory'
 """
 
-from typing import Any
-
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.bulwark.docker.plugins.module_utils.compile_once import compile_once
 
 compile_once()
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import apply as applying
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    carry_out,
-    configure,
-    engine_module,
-    remap,
-    remapping,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine_module import EngineModule
-
-
-def remapped(module: EngineModule) -> dict[str, Any]:
-    """What the module returns; the stage is saved unless in check mode."""
-    options = module.options
-    if options["state"] == "present":
-        switch = remapping.switch_on(module.store, options["remap_user"], options["timeout"])
-    else:
-        switch = remapping.switch_off(module.store, options["timeout"])
-    found, preflight = switch.ground, switch.preflight
-    told: dict[str, Any] = {"preflight": preflight._asdict(), "notices": switch.notices}
-    pending = not switch.in_force and found.target.answers
-    if not switch.changes and not pending:
-        return told
-    remapping.stage(switch, options["allow_data_switch"], options["stop_containers"])
-    work = applying.job(found.target, found.stage)
-    told.update(carry_out.tell(work))
-    refused = remap.refusals(
-        preflight, found.target.live_restore, options["allow_data_switch"], options["stop_containers"]
-    )
-    told["costs"] = remap.costs(preflight)
-    told["diff"] = configure.diff(found, switch.settings)
-    if not refused:
-        told["notices"] = [*switch.notices, *remap.notices(preflight)]
-    return module.staged(found, told, refused)
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import module as engine_module
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.module import EngineModule
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_remap import backend
 
 
 def main() -> None:
@@ -300,7 +267,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(remapped)
+    EngineModule(module, engine_module.engine_of(None)).stage_and_apply(backend.remapped)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import engine
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine_api import EngineApi
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable, is_error
+import pytest
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import compliance, returned, timed
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import engine
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.api import EngineApi
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report import bounds
 
 from tests.fuzz import mutations
 from tests.unit.plugins.module_utils.probes.engine_server import (
@@ -76,7 +78,7 @@ def _mutated(seed: int) -> dict[str, Any]:
 
 def _asked(answers: dict[str, Any], seed: int) -> dict[str, Any]:
     with listening(Engine(answers)) as path, _within(_SECONDS, seed):
-        return engine.ask(_known(path), _WALKED, 1.0, content=False)
+        return engine.ask(_known(path), _WALKED, 1.0)
 
 
 def test_answers_of_another_shape() -> None:
@@ -92,13 +94,14 @@ def test_answers_of_another_shape() -> None:
 def test_what_was_understood_is_judged_by_all_controls() -> None:
     """A control that meets what it does not know says so itself; the others do not suffer."""
     snapshot = json.loads(_SNAPSHOT.read_text(encoding="utf-8"))
-    sound = audit.audit(snapshot, _OPTIONS, "2026-01-01")
+    sound = compliance.audit(snapshot, _OPTIONS, "2026-01-01")
     for seed in mutations.seeds(60):
         host = {**snapshot, "engines": [dict(each) for each in snapshot["engines"]]}
         host["engines"][0].update(_asked(_mutated(seed), seed))
         with _within(_SECONDS, seed):
-            judged = audit.audit(host, _OPTIONS, "2026-01-01")
+            judged = compliance.audit(host, _OPTIONS, "2026-01-01")
         json.dumps(judged, allow_nan=False)
+        bounds.bounded({**judged, "snapshot": returned.fitting(host, judged)}, f"seed {seed}")
         assert {each["control"] for each in judged["findings"]} == {
             each["control"] for each in sound["findings"]
         }
@@ -123,3 +126,43 @@ def test_bytes_that_are_no_answer() -> None:
                 with contextlib.suppress(Unreadable):
                     json.dumps(api.get("/version"), allow_nan=False)
             api.close()
+
+
+def _hostile(kind: str) -> dict[str, Any]:
+    """What a program answers that no engine is, and that wants to be in every report."""
+    answers = recorded(VERSIONS[-1])
+    listed = answers["/containers/json?all=1"]
+    paths = [f"/containers/{each['Id']}/json" for each in listed]
+    if kind == "name":
+        answers[paths[0]]["Name"] = "/" + "x" * 100_000
+    elif kind == "texts":
+        for path in paths:
+            answers[path]["Config"]["User"] = answers[path]["Path"] = "x" * 100_000
+            answers[path]["HostConfig"]["CapAdd"] = ["x" * 100_000] * 10
+    elif kind == "list":
+        answers["/containers/json?all=1"] = [{"Id": "1", "State": ""}] * 20_000
+    elif kind == "long list":
+        answers["/containers/json?all=1"] = [{"Id": f"{at:064x}", "State": "running"} for at in range(4999)]
+    elif kind == "deep":
+        answers[paths[0]]["HostConfig"]["PortBindings"] = json.loads("[" * 60 + "]" * 60)
+    elif kind == "values":
+        answers[paths[0]]["HostConfig"]["Sysctls"] = {str(at): [[]] * 4000 for at in range(20)}
+    return answers
+
+
+@pytest.mark.parametrize("kind", ["name", "texts", "list", "long list", "deep", "values"])
+def test_no_engine_keeps_the_result_of_its_host_from_being_taken(kind: str) -> None:
+    """The host was "failed" where one account named a container by 100 kB, or listed 20,000."""
+    snapshot = json.loads(_SNAPSHOT.read_text(encoding="utf-8"))
+    system = snapshot["engines"][0]
+    own = {**system, "name": "rootless:worker", "user": "worker", "uid": 1000, "gid": 1000}
+    with listening(Engine(_hostile(kind))) as path, _within(2 * _SECONDS, 0):
+        own.update(engine.ask(_known(path), _WALKED, 2.0))
+    sound = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")
+    snapshot["engines"].append(own)
+    judged = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")
+    bounds.bounded(judged, "result")
+    # It costs itself alone.
+    of_system = [each for each in judged["findings"] if each["engine"] == "system"]
+    assert of_system == [each for each in sound["findings"] if each["engine"] == "system"]
+    assert judged["snapshot"]["engines"][0] == system

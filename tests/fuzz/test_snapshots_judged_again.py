@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import NotASnapshot, audit
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import catalogue, judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import catalogue, judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import NotASnapshot, audit
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import VERDICTS
 from ansible_collections.bulwark.docker.plugins.modules import compliance_info
 

@@ -86,7 +86,9 @@ class Points:
             http.client.HTTPConnection.request = self._request()  # type: ignore[method-assign]
         setattr(subprocess, "Popen", self._popen())  # noqa: B010 (mypy knows it for a type)
         if self._fault["undone"]:
-            transaction = __import__(f"{PACKAGE}.module_utils.changes.transaction", fromlist=["Transaction"])
+            transaction = __import__(
+                f"{PACKAGE}.module_utils.changes.transaction.journal", fromlist=["Transaction"]
+            )
             transaction.Transaction.commit = _refuse
 
     def _around(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit as judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit as judge
 
 from tests.hosts import states
 from tests.hosts.auditing import audit, engine_of, finding, subjects, verdict
@@ -99,6 +99,7 @@ def test_r5_mutual_tls_that_is_wholly_in_daemon_json(daemon_host: Host) -> None:
         "tls.key_pair",
         "tls.server_names",
         "tls.server_purpose",
+        "tls.strong_keys",
         "file.tls_server_key",
     ):
         assert (control, verdict(result, control)) == (control, "pass")

@@ -25,7 +25,7 @@ from tests.hosts.configuring import (
     written,
 )
 from tests.hosts.host import Host
-from tests.hosts.states import DAEMON_JSON, rootless, rootless_docker, start_docker
+from tests.hosts.states import DAEMON_JSON, SERVICE_DROP_IN, rootless, rootless_docker, start_docker
 
 pytestmark = pytest.mark.images("bookworm", "trixie")
 
@@ -238,6 +238,27 @@ def test_rolled_back_after_an_edit_by_hand(engine_host: Host) -> None:
     assert failed["failed"]
     assert DAEMON_JSON in failed["msg"]
     assert settings(engine_host) == {"debug": True, "labels": ["a=1"]}
+
+
+def test_all_that_keeps_a_transaction_open_is_told(engine_host: Host) -> None:
+    """A file that cannot be written, and an engine that does not start."""
+    changed(config(engine_host, {"icc": False}, apply=True))
+    # As a run that was killed right before its commit leaves it.
+    engine_host.run(
+        f'sed -i \'s/"state": "committed"/"state": "open"/\' {STATE}/transactions/*/manifest.json'
+    )
+    configuring.drop_in(engine_host, "ExecStartPre=/bin/false")
+    if engine_host.run(f"chattr +i {DAEMON_JSON}", check=False).rc != 0:
+        pytest.skip("the host cannot make files immutable")
+    try:
+        told = apply(engine_host, state="resolved")
+    finally:
+        engine_host.run(f"chattr -i {DAEMON_JSON}")
+    message = refused(told, f"{DAEMON_JSON} cannot be removed: Operation not permitted", "docker.service")
+    assert message.count(DAEMON_JSON) == 1
+    engine_host.run(["rm", SERVICE_DROP_IN])
+    assert [each["left"] for each in changed(apply(engine_host, state="resolved"))["resolved"]] == [[]]
+    assert icc(engine_host) == "true"
 
 
 def test_icc_counts_from_a_start_without_containers(engine_host: Host) -> None:

@@ -243,7 +243,7 @@ AT_ONCE = 0.05
 KILL = ["api", "fsync", "mkdir", "rename", "rmdir", "systemctl", "unlink"]
 WRITE = ["fsync", "mkdir", "mkstemp", "posix_fallocate", "rename", "write"]
 # How a file is written; the places above them tell which one.
-WRITERS = ("store.write", "atomic.")
+WRITERS = ("store.write", "atomic_files.")
 
 
 def places(drill: Drill, kinds: list[str]) -> list[str]:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless import files
 
 from tests.hosts import full_backlog
 from tests.hosts.auditing import run_module
@@ -40,7 +41,7 @@ __all__ = ["rootless_host"]
 pytestmark = pytest.mark.images("trixie")
 
 RECORD = "/var/lib/bulwark/rootless/worker.json"
-META = f"{HOME}/{rootless_files.CONTEXT_FILE}"
+META = f"{HOME}/{files.CONTEXT_FILE}"
 # It starts the engine as the real one does, and tells who ran it.
 PROGRAM = f"""#!/bin/sh
 echo "$(id -u) $*" >> {HOME}/ran
@@ -62,6 +63,37 @@ while time.monotonic() < end:
     with open(path + ".file", "w") as stream:
         stream.write(content)
     os.replace(path + ".file", path)
+"""
+# In the place of dockerd: it lists one container, and does not stop it.
+ENGINE = """
+import http.server, json, os, socketserver
+ANSWERS = {"/version": {}, "/info": {}, "/containers/json": LISTED}
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        path = self.path.partition("?")[0]
+        body = json.dumps(ANSWERS.get(path, {"message": "I stay"})).encode()
+        self.send_response(200 if path in ANSWERS else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_GET = do_POST = answer
+    def address_string(self):
+        return "client"
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    pass
+path = "/run/user/1000/docker.sock"
+if os.path.lexists(path):
+    os.remove(path)
+Server(path, Answer).serve_forever()
+"""
+
+# Gives a file back the mode that everybody can write with, as soon as it has another one.
+WIDEN = """
+import os, sys
+while True:
+    if os.stat(sys.argv[1]).st_mode & 0o777 != 0o666:
+        os.chmod(sys.argv[1], 0o666)
 """
 
 
@@ -156,11 +188,11 @@ def test_s2_a_record_of_before_is_read_with_the_rights_of_the_account(worker: Ho
     as_worker(host, "mkdir -p /var/tmp/w; ln -s /etc/cron.d/pwn /var/tmp/w/meta.json")
     former = [
         {"step": "linger", "key": "worker", "value": False},
-        {"step": "home_file", "key": f"~worker/{rootless_files.UNIT_FILE}", "content": None, "mode": 420},
+        {"step": "home_file", "key": f"~worker/{files.UNIT_FILE}", "content": None, "mode": 420},
         {"step": "enabled", "key": "worker/docker.service", "value": False},
         {"step": "running", "key": "worker/docker.service", "value": False},
         {"step": "file", "key": "/var/tmp/w/meta.json", "content": "* * * * * root true\n"},
-        {"step": "file", "key": rootless_files.SYSCTL_FILE, "content": None},
+        {"step": "file", "key": files.SYSCTL_FILE, "content": None},
         {"step": "context", "key": "worker", "value": None},
     ]
     host.put(RECORD, json.dumps({"schema": 1, "user": "worker", "steps": former}), mode=0o600)
@@ -196,7 +228,9 @@ def test_s3_rolling_back_follows_no_link_of_the_account(worker: Host) -> None:
     [("[" * 200_000, "is JSON with more values than are read"), ("{,}", "is no JSON")],
     ids=["deep", "broken"],
 )
-def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, reason: str) -> None:
+def test_s10_a_file_in_a_home_blocks_nobody_else(
+    worker: Host, tmp_path: Path, content: str, reason: str
+) -> None:
     host = worker
     # As a run that was killed right before its commit leaves it.
     host.run(
@@ -210,11 +244,39 @@ def test_s10_a_file_in_a_home_blocks_nobody_else(worker: Host, content: str, rea
     assert host.docker("info", "--format", "{{.Debug}}").stdout == "true\n"
     # What else there was to undo is undone.
     assert not exists(host, UNIT) and not exists(host, f"{LINGER}/worker")
-    for result in (apply(host, state="resolved"), ask(host)):
+    # All roles that change an engine begin with that of daemon_apply.
+    book = tmp_path / "play.yml"
+    tasks = [{"ansible.builtin.include_role": {"name": "bulwark.docker.daemon_config"}}]
+    book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
+    variables = {"daemon_config_settings": {"debug": False}, "daemon_apply_settle": 0.5}
+    host.playbook(book, variables)
+    assert host.docker("info", "--format", "{{.Debug}}").stdout == "false\n"
+    failed = host.playbook(book, {**variables, "daemon_apply_user": "worker"}, check=False)
+    assert failed.rc != 0 and f"{CLIENT_JSON} {reason}" in failed.stdout
+    told = apply(host, state="resolved")
+    assert not told.get("failed") and notice in told["notices"], told
+    for result in (apply(host, state="resolved", user="worker"), ask(host)):
         assert result.get("failed") and f"{CLIENT_JSON} {reason}" in result["msg"], result
     as_worker(host, f"echo '{{}}' > {CLIENT_JSON}")
     assert changed(apply(host, state="resolved"))["resolved"]
     done(ask(host))
+
+
+def test_s20_a_mode_that_an_account_changes_back_costs_its_own_file_alone(worker: Host) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p .config/docker; echo '{{}}' > {OWN_JSON}; chmod 666 {OWN_JSON}")
+    host.run("chmod 666 /etc/default/docker")
+    started(host, WIDEN, OWN_JSON)
+    told = run_module(host, {}, name="engine_files")
+    again = run_module(host, {}, name="engine_files")
+    host.run("pkill --full 'attack[.]py'")
+    changed(told)
+    assert host.run(f"stat --format %a /etc/default/docker {OWN_JSON}").stdout.split() == ["644", "666"]
+    (row,) = told["refused"]
+    assert row["message"].startswith(f"{OWN_JSON} did not keep the mode it was given"), row
+    assert row["control"] == "file.engine_configuration"
+    assert (again["changed"], again["transaction"], again["refused"]) == (False, None, [row])
+    assert changed(run_module(host, {}, name="engine_files"))["refused"] == []
 
 
 @pytest.mark.parametrize("socket", ["bus", "docker.sock"])
@@ -278,3 +340,64 @@ def test_f1_a_container_that_does_not_start_again_fails_the_change(worker: Host)
     as_worker(host, "mkdir data")
     own(host, "start", "db")
     assert own(host, "ps", "--format", "{{.Names}}").stdout == "db\n"
+
+
+def test_files_that_a_unit_names_never_hold_root_up(worker: Host) -> None:
+    """A pattern that leads round through /proc for ever, in the unit of the account."""
+    host = worker
+    as_worker(host, f"mkdir -p {UNIT}.d")
+    host.put(f"{UNIT}.d/x.conf", f"[Service]\nEnvironmentFile=-{'/*' * 10}\n")
+    begun = time.monotonic()
+    for result in (
+        config(host, {"debug": True}, user="worker", check=True),
+        config(host, {"debug": True}, user="worker", apply=True),
+    ):
+        assert result.get("failed") and "wildcards at more than 3 levels" in result["msg"], result
+    assert time.monotonic() - begun < 60
+    # Nobody else is held up.
+    changed(config(host, {"debug": True}, apply=True))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/proc/kmsg", "a file of the kernel's"), ("/etc/shadow", "Permission denied")]
+)
+def test_files_that_a_daemon_json_names_are_not_read_by_root(worker: Host, path: str, reason: str) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p .config/docker; echo '{json.dumps({'seccomp-profile': path})}' > {OWN_JSON}")
+    begun = time.monotonic()
+    result = config(host, {"debug": True}, user="worker")
+    assert result.get("failed") and reason in result["msg"], result
+    assert time.monotonic() - begun < 60
+
+
+@pytest.mark.parametrize("listed", ['[{"Id": "%s"}]' % ("a" * 64), "[1]"], ids=["stays", "shape"])
+def test_an_engine_is_taken_away_whatever_it_answers(worker: Host, listed: str) -> None:
+    host = worker
+    as_worker(host, f"mkdir -p {UNIT}.d bin")
+    host.put(f"{HOME}/bin/engine", ENGINE.replace("LISTED", listed))
+    host.put(
+        f"{UNIT}.d/x.conf",
+        f"[Service]\nType=exec\nExecStart=\nExecStart=/usr/bin/python3 {HOME}/bin/engine dockerd\n",
+    )
+    as_worker(host, "systemctl --user daemon-reload; systemctl --user restart docker.service; sleep 1")
+    result = done(ask(host, state="absent", stop_containers=True))
+    assert not exists(host, UNIT)
+    assert host.run("pgrep --uid 1000 --full bin/engine", check=False).stdout == ""
+    assert any("I stay" in each for each in result["notices"]) == (listed != "[1]")
+
+
+def test_an_account_that_is_made_anew_is_another_one(host: Host) -> None:
+    """Under the name of one that had an engine: it gets its own, and that one goes."""
+    done(ask(host))
+    host.run(
+        "loginctl disable-linger worker; systemctl stop user@1000.service; userdel --remove worker; "
+        "useradd --create-home --shell /bin/bash --uid 1005 worker"
+    )
+    told = done(ask(host))
+    assert any(each.startswith("worker was another account when ") for each in told["notices"]), told
+    owners = {tuple(step["account"]) for step in json.loads(host.read(RECORD))["steps"]}
+    assert owners <= {("root", 0, 0), ("worker", 1005, 1005)}
+    assert exists(host, UNIT)
+    done(ask(host, state="absent", stop_containers=True))
+    assert not exists(host, UNIT) and not exists(host, RECORD)
+    assert host.run("pgrep --uid 1005 --exact dockerd", check=False).stdout == ""

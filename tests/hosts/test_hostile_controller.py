@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,3 +187,35 @@ def test_a_host_writes_no_heading_over_the_findings_of_others(fleet: Fleet) -> N
     assert rows(report_of(fleet.directory)) == {"a-evil": "audited", "b-good": "audited"}
     told = played.stdout + "".join(path.read_text() for path in fleet.directory.glob("report.*"))
     assert "SPOOFED" not in told
+
+
+def test_a_host_neither_ends_a_waiver_nor_makes_one_up(fleet: Fleet) -> None:
+    """S12: the day of a waiver is the controller's, and YAML may take it for a date."""
+    expires = datetime.date(2099, 12, 31)
+    waiver = {"control": "daemon.icc", "subject": "*", "reason": "r", "owner": "o", "expires": expires}
+    told = {"reason": "Approved by CISO", "owner": "CISO", "expires": "2099-12-31"}
+    subject = {
+        "kind": "x", "id": "x", "name": "x", "verdict": "fail", "expected": None, "actual": None, "evidence": None,
+        "waiver": {**told, "state": "active"},
+    }  # fmt: skip
+    waivers = [
+        {**waiver, "expires": "2099-12-31", "state": "expired", "matched": 1},
+        {"control": "*", "subject": "*", **told, "state": "active", "matched": 1},
+    ]
+    finding = {"verdict": "fail", "waived": True, "subjects": [subject]}
+    lies: list[tuple[list[Any], Any]] = [
+        (["waivers"], waivers),
+        *((["findings", 0, key], value) for key, value in finding.items()),
+    ]
+    lie(fleet.evil, {AUDITED: lies})
+    options = {"compliance_report_directory": str(fleet.directory), "compliance_audit_waivers": [waiver]}
+    played = fleet.play(AUDIT, options)
+    assert played.rc == 0, played.stdout + played.stderr
+    report = report_of(fleet.directory)
+    assert rows(report) == {"a-evil": "audited", "b-good": "audited"}
+    (listed,) = report["waivers"]
+    assert (listed["control"], listed["state"]) == ("daemon.icc", "active")
+    assert "b-good" in listed["hosts"]
+    waived = {(one["host"], one["control"]) for one in report["findings"] if one["waived"]}
+    assert waived == {(host, "daemon.icc") for host in listed["hosts"]}
+    assert "CISO" not in played.stdout + json.dumps(report)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import pem
+from ansible_collections.bulwark.docker.plugins.module_utils.pki import pem
 
 from tests.hosts import states
 from tests.hosts.auditing import MODULES, audit, engine_of, finding, library, subjects, verdict

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import rootless_files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.rootless import files
 
 from tests.hosts import states
 from tests.hosts.auditing import run_module
@@ -27,7 +27,7 @@ HOME = "/home/worker"
 DATA = f"{HOME}/.local/share/docker"
 OWN_JSON = f"{HOME}/.config/docker/daemon.json"
 CLIENT_JSON = f"{HOME}/.docker/config.json"
-UNIT = f"{HOME}/{rootless_files.UNIT_FILE}"
+UNIT = f"{HOME}/{files.UNIT_FILE}"
 CONTRIB = "/usr/share/docker.io/contrib"
 PORT_START = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
 PORTS_FILE = "/etc/sysctl.d/60-bulwark-rootless-ports.conf"
@@ -466,12 +466,12 @@ def test_engine_that_others_have_set_up(rootless_host: Host) -> None:
     assert (result["changed"], result["actions"]) == (False, [])
     assert look(host) == before
     result = done(ask(host, port_driver="slirp4netns"))
-    assert result["actions"][0].startswith(f"write ~worker/{rootless_files.DROP_IN}")
+    assert result["actions"][0].startswith(f"write ~worker/{files.DROP_IN}")
     assert host.read(UNIT) == unit
     assert host.run("pgrep --uid 1000 --exact dockerd").stdout != pid
     assert "--port-driver=slirp4netns" in host.run(KITS).stdout
     done(ask(host, state="absent"))
-    assert (host.read(UNIT), exists(host, f"{HOME}/{rootless_files.DROP_IN}")) == (unit, False)
+    assert (host.read(UNIT), exists(host, f"{HOME}/{files.DROP_IN}")) == (unit, False)
     assert "--port-driver=builtin" in host.run(KITS).stdout
     result = planned_and_done(host, state="absent")
     assert any("was not set up by this module" in notice for notice in result["notices"])

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import remap
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.userns_remap import preflight
 
 from tests.hosts import states
 from tests.hosts.auditing import audit, engine_of, finding, run_module, verdict
@@ -283,7 +283,7 @@ def test_e62_image_store_of_containerd(remap_host: Host) -> None:
     engine = engine_of(audit(remap_host, controls=["daemon.userns_remap"]))
     engine["config"]["settings"]["features"]["containerd-snapshotter"] = True
     engine["version"]["Version"] = "29.0.0"
-    told = remap.preflight(engine, 100000, None, lambda path: 0o755)
+    told = preflight.preflight(engine, 100000, None, lambda path: 0o755)
     (sentence,) = told.refused
     assert f"containerd-snapshotter is switched on by features in {DAEMON_JSON}" in sentence
 
@@ -377,6 +377,21 @@ def test_failed_switch_leaves_nothing(remap_host: Host, when: str) -> None:
     assert host.docker("ps", "--all", "--format", "{{.Names}} {{.State}}").stdout == "web running\n"
     assert host.docker("images", "--all", "--format", "{{.Repository}}").stdout == "busybox\n"
     assert run_module(host, {"state": "resolved"}, name="daemon_apply")["changed"] is False
+
+
+def test_what_resolving_leaves_is_told_once(remap_host: Host) -> None:
+    """A run that was killed right before its commit, and an edit of what it has written."""
+    host = remap_host
+    done(switch(host, **CONSENTS))
+    host.run(
+        'sed -i \'s/"state": "committed"/"state": "open"/\' /var/lib/bulwark/transactions/*/manifest.json'
+    )
+    put(host, SUBUID, "other:900000000:65536")
+    told = done(run_module(host, {"state": "resolved", "settle": 0.5}, name="daemon_apply"))
+    left = f"{SUBUID} was changed by somebody else since, and is left as it is"
+    assert [each["left"].count(left) for each in told["resolved"]] == [1]
+    assert told["notices"].count(left) == 1
+    assert not maps(host)
 
 
 def test_check_mode_tells_the_plan(remap_host: Host) -> None:

@@ -8,36 +8,31 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    daemon_json as edited,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
+from ansible_collections.bulwark.docker.plugins.module_utils.base import foreign_json, redact, timestamps
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import daemon_json as edited
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.dockerd import (
     option_types,
-    subids,
-    tls_proof,
     unit_syntax,
     validate,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    asking,
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import handshakes
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import subids
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge import dockerd_flags
+from ansible_collections.bulwark.docker.plugins.module_utils.pki import pem, x509
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     build_history,
+    config,
     daemon_json,
-    dockerd_flags,
-    firewall,
-    foreign_json,
-    mounts,
-    pem,
-    redact,
     seccomp,
-    sshd,
-    stores,
-    timestamps,
-    tls_asking,
-    units,
-    x509,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.conversing import Said
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import Unreadable
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import firewall, mounts, sshd, units
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import (
+    http_client,
+    stores,
+    tls_handshake,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network.conversation import Said
 
 from tests.unit.plugins.module_utils.probes.making import ALTERNATIVE, DNS, IP, URI, made
 
@@ -100,7 +95,7 @@ def _certificates(text: str) -> Any:
 
 
 def _answer(data: bytes) -> Any:
-    found = asking.reply("http", "/", data, None), asking._complete(bytearray(data))
+    found = http_client.reply("http", "/", data, None), http_client._complete(bytearray(data))
     return found[0].answer
 
 
@@ -120,7 +115,7 @@ PARSERS: dict[str, Parser] = {
     "daemon_json.parse": Parser(daemon_json.parse, _DAEMON_JSON),
     "daemon_json.render": Parser(_rendered, _DAEMON_JSON, (edited.Unsound,)),
     "redact.options": Parser(
-        lambda text: redact.settings({"labels": [text], text: text, "log-opts": {text: text}}),
+        lambda text: config.redacted({"labels": [text], text: text, "log-opts": {text: text}}),
         "https://u:p@h/?a=b password=x,y=z",
     ),
     "redact.words": Parser(
@@ -152,7 +147,7 @@ PARSERS: dict[str, Parser] = {
     "raw answers": Parser(
         _raw, struct.pack("<iiii", 60, 5, 1, 2013) + b"\x01ok\0\0\0\0\0\0\0\xf0\x3f" + b"+PONG\r\n"
     ),
-    "s_client": Parser(lambda text: tls_asking._told(Said(text, text, True), "/"), _S_CLIENT),
+    "s_client": Parser(lambda text: tls_handshake._told(Said(text, text, True), "/"), _S_CLIENT),
     "iptables-save": Parser(
         firewall.tables,
         "*filter\n:INPUT DROP [0:0]\n:X - [0:0]\n-A INPUT -j X\nCOMMIT\n",
@@ -177,7 +172,7 @@ PARSERS: dict[str, Parser] = {
     "exec start": Parser(
         lambda text: units._exec_start([text]), "{ path=/x ; argv[]=/x -H fd:// ; ignore_errors=no ; }"
     ),
-    "listens": Parser(lambda text: units._listens([text]), "/run/docker.sock (Stream)"),
+    "listens": Parser(lambda text: units.listens([text]), "/run/docker.sock (Stream)"),
     "dockerd's log": Parser(validate._message, 'time="x" level=fatal msg="unable: a \\"b\\" (from flag: c)"'),
     "/etc/subuid": Parser(subids._parsed, "root:100000:65536\n# x\n1000:165536:65536\n", (ValueError,)),
     "time": Parser(timestamps.seconds, "2026-01-01T00:00:00.123456789Z"),
@@ -190,6 +185,6 @@ PARSERS: dict[str, Parser] = {
         "64m",
     ),
     "CA names": Parser(
-        lambda text: [tls_proof._name(each) for each in tls_proof._SUBJECT.findall(text)], "subject=O = x\n"
+        lambda text: [handshakes._name(each) for each in handshakes._SUBJECT.findall(text)], "subject=O = x\n"
     ),
 }

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 ENGINES = {"bookworm": "20.10.24", "trixie": "26.1.5", "sid": "28.5.2"}

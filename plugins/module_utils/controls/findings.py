@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import read
+
 PASS, FAIL, NOT_APPLICABLE, MANUAL, UNKNOWN = "pass", "fail", "not_applicable", "manual", "unknown"
 VERDICTS = (PASS, FAIL, NOT_APPLICABLE, MANUAL, UNKNOWN)
 # Worst first; the weight is what one control of that severity counts in the score.
@@ -17,10 +19,6 @@ EFFECTS = ("live", "reload", "restart", "recreate", "manual")
 
 class NotApplicable(Exception):
     """The control does not concern this subject; the text says why."""
-
-
-class Unread(Exception):
-    """What the control needs could not be read; the text says why."""
 
 
 class Deviation(NamedTuple):
@@ -115,24 +113,6 @@ class Case:
     def of_engine(self, *path: Any) -> Any:
         """`read` from the engine that is judged."""
         return read(self.engine, *path)
-
-
-def read(data: Any, *path: Any) -> Any:
-    """The value at `path` in snapshot data. Unread when it, or something above it, could not be read."""
-    for depth, step in enumerate(path):
-        _refuse_error(data)
-        try:
-            data = data[step]
-        except (KeyError, IndexError, TypeError):
-            where = ".".join(str(name) for name in path[: depth + 1])
-            raise Unread(f"the snapshot has no {where}") from None
-    _refuse_error(data)
-    return data
-
-
-def _refuse_error(data: Any) -> None:
-    if isinstance(data, dict) and len(data) == 1 and "error" in data:
-        raise Unread(str(data["error"]))
 
 
 def on_host(case: Case) -> Iterable[Item]:

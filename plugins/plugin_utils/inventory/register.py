@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ansible_collections.bulwark.docker.plugins.plugin_utils.inventory.names import as_written, compared
+
 OWN, SHARED = "own", "shared"
 _HEAD = "# Names in certificates of this authority: until when, own or shared, name, host. See docs/tls.md.\n"
 _TIME = 15
@@ -41,7 +43,10 @@ def read(text: str) -> Register:
         if len(parts) != 4 or parts[1] not in (OWN, SHARED) or not _is_time(parts[0]):
             raise Damaged(f"line {number} is none of a register; put it right, or remove it")
         until, kind, name, host = parts
-        register[name, host] = Held(until, kind)
+        # Whoever wrote it may have written one name in two ways: the stricter of both counts.
+        key = (as_written(name), host)
+        before = register.get(key, Held(until, kind))
+        register[key] = Held(max(before.until, until), OWN if OWN in (before.kind, kind) else SHARED)
     return register
 
 
@@ -74,14 +79,15 @@ def unheld(register: Register, host: str, names: Iterable[str]) -> list[str]:
 def problems(register: Register, host: str, names: Iterable[str], shared: Iterable[str]) -> list[str]:
     """Why the host may not have the names, one sentence each: certificates of others have them."""
     both, found = set(shared), []
-    for name in names:
-        for (held_name, other), held in sorted(register.items()):
-            if held_name != name or other == host or (name in both and held.kind == SHARED):
-                continue
-            found.append(
-                f"{name} is in a certificate of {other} until {_day(held.until)}; if {other} is gone, renamed or has"
-                f" lost that name, name it in certificate_authority_released"
-            )
+    sought = {compared(name): name for name in names}
+    for (held_name, other), held in sorted(register.items()):
+        name = sought.get(compared(held_name))
+        if name is None or other == host or (name in both and held.kind == SHARED):
+            continue
+        found.append(
+            f"{name} is in a certificate of {other} until {_day(held.until)}; if {other} is gone, renamed or has"
+            f" lost that name, name it in certificate_authority_released"
+        )
     return found
 
 

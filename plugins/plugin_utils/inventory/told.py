@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# What the variables of the collection begin with: the names of its roles, and of two playbooks.
+# What the variables of the collection begin with: the names of its roles, and of playbooks that have some of their own.
 PREFIXES = (
     "certificate_authority_",
     "compliance_audit_",
@@ -24,6 +24,8 @@ PREFIXES = (
     "listening_services_",
     "rollback_",
     "rootless_",
+    "rotate_tls_ca_",
+    "tls_",
     "userns_remap_",
 )
 

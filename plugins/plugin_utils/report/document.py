@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.accepted import accept, problem_of
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import Malformed, bounded, where
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.change import differences, read_change
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.shape import MOST, check, kind_of
@@ -63,7 +64,7 @@ def outcome(finding: Part) -> str:
 def build_report(hosts: list[Part], title: str, generated: str | None = None) -> Part:
     """The report of the hosts, each as {"host", "status", "message", "result"}, and after a harden run with
     `before`, the result of an audit before it, and `change`, as the filter audit_outcomes gives them. With
-    `severities`, those that the play chose for the host, by control.
+    `severities`, `waivers`, `attestations` and `date`, what the play chose for the host; without, nothing is accepted.
 
     A host whose result is not what the module returns is a failed host, and costs the others nothing.
     Only a report that says when it was generated holds times; otherwise equal findings give equal reports.
@@ -102,6 +103,9 @@ def _checked(entry: Part) -> Part:
         raise ValueError(
             f"host {entry['host']} has the status {entry.get('status')!r}, not one of {STATUSES}"
         )
+    problem = problem_of(entry)
+    if problem:
+        raise ValueError(f"host {entry['host']}: {problem}")
     return entry
 
 
@@ -168,10 +172,11 @@ def _audited(entry: Part, which: str) -> tuple[Part, list[Part], list[Part]]:
         _finding(name, one, (part, number)) for part, number, one in _entries(result, "findings", place)
     ]
     _refuse_twice(findings, place)
+    accepted = [{**one, "host": name} for one in accept(findings, entry)]
     findings = [in_own_words(one, _severities(entry)) for one in findings]
     told = _told(result, place)
     row = {"host": name, "status": "audited", "message": None, **told, "score": _score(findings)}
-    return {**row, **_counts(findings)}, findings, list(_waivers(name, result, place))
+    return {**row, **_counts(findings)}, findings, accepted
 
 
 def _severities(entry: Part) -> Part:
@@ -245,14 +250,6 @@ def _subject(raw: Any, place: Place) -> Part:
         **{key: raw.get(key) for key in _SEEN_KEYS},
         "waiver": _part(raw, "waiver", _WAIVED_KEYS, place),
     }
-
-
-def _waivers(name: str, result: Part, place: Place) -> Iterator[Part]:
-    for part, number, raw in _entries(result, "waivers", place):
-        at = (part, number)
-        one = {key: _value(_mapping(raw, at), key, at) for key in (*_WAIVER_KEYS, "state", "matched")}
-        check({**one, "hosts": []}, "waiver", at)
-        yield {**one, "host": name}
 
 
 def _mapping(raw: Any, place: Place) -> Part:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import (
     CHANGE_EFFECTS,
@@ -28,21 +29,21 @@ except ImportError:
     jmespath = None
 
 _DAY = "2026-01-01"
-_WAIVER = {**dict.fromkeys(("control", "subject", "reason", "owner"), ""), "expires": _DAY}
+# What a play accepts is in the catalogue.
+_CONTROL = next(iter(CATALOGUE))
+_WAIVER = {"control": _CONTROL, "subject": "*", "reason": "x", "owner": "x", "expires": _DAY}
 _SUBJECT = {
     **dict.fromkeys(("kind", "id", "name", "expected", "actual", "evidence"), ""),
     "verdict": VERDICTS[0],
-    "waiver": {"reason": "", "owner": "", "expires": _DAY, "state": "active"},
 }
 _FINDING = {
-    **dict.fromkeys(("title", "engine", "message", "scope"), ""),
-    # None of the catalogue, whose findings need not have a remedy.
-    "control": "x",
+    **dict.fromkeys(("title", "message", "scope"), ""),
+    "engine": "system",
+    "control": _CONTROL,
     "severity": "info",
     "verdict": VERDICTS[0],
     "counts": {},
     "subjects": [_SUBJECT],
-    "attestation": {"by": "", "date": _DAY, "valid_until": _DAY, "note": None, "state": "active"},
     "remedy": {"effect": "manual", "role": None, "variables": {}, "text": None},
     "references": {},
 }
@@ -50,11 +51,10 @@ _RESULT = {
     "schema": SCHEMA,
     "profile": "",
     "findings": [_FINDING],
-    "waivers": [{**_WAIVER, "state": "active", "matched": 0}],
     "host": {
         **dict.fromkeys(("name", "os", "kernel", "collected")),
         "privileged": True,
-        "engines": [{"name": "", **dict.fromkeys(("state", "version", "containers"))}],
+        "engines": [{"name": "system", **dict.fromkeys(("state", "version", "containers"))}],
     },
 }
 _CHANGE = {
@@ -66,10 +66,19 @@ _CHANGE = {
     "skipped": [{"key": "", "reason": ""}],
     "notices": [""],
 }
-_HOST = {"host": "host", "status": "audited", "message": None, "result": _RESULT}
+_HOST = {
+    "host": "host",
+    "status": "audited",
+    "message": None,
+    "result": _RESULT,
+    "waivers": [_WAIVER],
+    "date": _DAY,
+}
 # One host with one of everything; None stands for a value of any kind.
 _SHAPE = build_report([{**_HOST, "before": _RESULT, "change": _CHANGE}], title="")
 _SHAPE["findings"][0]["remedy"]["variables"] = None
+# What fails is not attested as well.
+_SHAPE["findings"][0]["attestation"] = dict.fromkeys(("by", "date", "valid_until", "note", "state"))
 
 
 class ExpressionError(ValueError):

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import outcome
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.text import clip, show, visible
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import OUTCOMES, SEVERITIES
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.words import remedy_of_all
 
 _SHORT_ID = 12
 _SUBJECT_KEY = ("kind", "verdict", "expected", "actual", "evidence", "waiver")
@@ -54,11 +55,19 @@ def _group(control: str, findings: list[dict[str, Any]]) -> dict[str, Any]:
         "scope": first["scope"],
         "severity": first["severity"],
         "references": first["references"],
-        "remedy": first["remedy"],
+        "remedy": _remedy(control, leading),
         "outcome": worst,
         "outcomes": outcomes,
         "findings": findings,
     }
+
+
+def _remedy(control: str, findings: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """What all of them have, or else what the catalogue says of the control alone."""
+    remedies = [finding["remedy"] for finding in findings if finding["remedy"]]
+    if not remedies:
+        return None
+    return remedies[0] if all(one == remedies[0] for one in remedies) else remedy_of_all(control)
 
 
 def entries(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,6 +25,11 @@ REGISTERED = (
     "daemon_apply_resolved",
     "listening_services_result",
 )
+# What these plan is done by daemon_apply, all in one restart, and what it says of that is the truth: with other changes
+# beside it a reload becomes a restart, and containers stop that one alone would have left.
+_STAGED = ("daemon_config_result", "userns_remap_result", "daemon_tls_result")
+_TOLD_BY_APPLY = ("actions", "effect")
+_COST_TOLD_BY_APPLY = "containers_stop"
 # A list of the change -> the keys of a result that hold it. A result with a list `skipped` is a skipped task for
 # Ansible, which then notifies no handler (seen on ansible-core 2.19); so a module has another name for it.
 _LISTS = {
@@ -40,6 +45,8 @@ _NO_MESSAGE = "no message was given"
 def change_of(variables: Mapping[str, Any]) -> dict[str, Any] | None:
     """The change that a host's variables tell of, None where no role registered anything."""
     results = {name: list(_results(variables.get(name))) for name in REGISTERED}
+    if any(one.get("actions") for one in results[APPLIED]):
+        results.update({name: [_without_plan(one) for one in results[name]] for name in _STAGED})
     found = [one for name in REGISTERED for one in results[name]]
     failure = _failure(results, variables.get(FAILURE))
     if not found and failure is None:
@@ -56,6 +63,19 @@ def change_of(variables: Mapping[str, Any]) -> dict[str, Any] | None:
         "transaction": next((one["transaction"] for one in applied if one.get("transaction")), None),
         "rolled_back": any(one.get("rolled_back") is True for one in found),
     }
+
+
+def _without_plan(staged: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result of a module that only stages still says once its change was applied."""
+    kept = {key: value for key, value in staged.items() if key not in _TOLD_BY_APPLY}
+    costs = staged.get("costs")
+    if isinstance(costs, list):
+        kept["costs"] = [
+            cost
+            for cost in costs
+            if not (isinstance(cost, Mapping) and cost.get("kind") == _COST_TOLD_BY_APPLY)
+        ]
+    return kept
 
 
 def _results(registered: Any) -> Iterator[Mapping[str, Any]]:

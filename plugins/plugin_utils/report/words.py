@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.vocabulary import SEVERITIES
 
 _ROOTLESS = "rootless:"
@@ -40,6 +40,12 @@ def in_own_words(finding: dict[str, Any], severities: Mapping[str, Any]) -> dict
         "remedy": None if finding["remedy"] is None else words["remedy"],
         "references": {key: sorted(ids) for key, ids in words["references"].items()},
     }
+
+
+def remedy_of_all(control: str) -> dict[str, Any] | None:
+    """The remedy that may stand over findings of several hosts and engines: it names nobody's engine."""
+    known = CATALOGUE.get(control)
+    return None if known is None else dict(judge.words_of(known, None)["remedy"])
 
 
 def _user(engine: str | None) -> str | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.paths import paths
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host.paths import paths
 
 from tests.unit.builders.judging import changed
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.judge import findings_of
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.judge import findings_of
 
 
 def changed(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,13 @@ The same arguments give the same data: tests, screenshots and the bench compare 
 from __future__ import annotations
 
 import csv
+import glob
 import random
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import judge
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import judge
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 
 Data = dict[str, Any]
@@ -161,14 +162,41 @@ def waiver(state: str = "active") -> Data:
     }
 
 
+DATE = "2026-11-22"
+
+
+def chosen(findings: list[Data], waivers: list[Data] | None = None) -> Data:
+    """What a play has to have chosen for findings to be waived and attested as they are, and waivers besides."""
+    attested = {one["control"]: one["attestation"] for one in findings if one["attestation"]}
+    accepted = [
+        {
+            "control": one["control"],
+            "subject": glob.escape(subject["name"]),
+            **(subject["waiver"] or waiver()),
+        }
+        for one in findings
+        for subject in one["subjects"]
+        if subject["waiver"] or one["waived"]
+    ]
+    return {
+        "waivers": _without_state([*(waivers or []), *accepted]),
+        "attestations": _without_state([{"control": name, **one} for name, one in attested.items()]),
+        "date": DATE,
+    }
+
+
+def _without_state(entries: list[Data]) -> list[Data]:
+    """Each once, as a user writes them."""
+    found = [{key: value for key, value in one.items() if key != "state"} for one in entries]
+    return [one for place, one in enumerate(found) if one not in found[:place]]
+
+
 def score(findings: list[Data]) -> Data:
     """The score the module returns for the findings."""
     return judge.score_of(findings)
 
 
-def result(
-    findings: list[Data], number: int = 0, privileged: bool = True, waivers: list[Data] | None = None
-) -> Data:
+def result(findings: list[Data], number: int = 0, privileged: bool = True) -> Data:
     """What compliance_info returns."""
     system, kernel, engine = _OS[number % len(_OS)]
     engines = [{"name": "system", "state": "running", "version": engine, "containers": 20}]
@@ -180,7 +208,7 @@ def result(
         "profile": "baseline",
         "findings": findings,
         "score": score(findings),
-        "waivers": waivers or [],
+        "waivers": [],
         "host": {
             "name": f"node{number}",
             "os": system,
@@ -192,9 +220,10 @@ def result(
     }
 
 
-def audited(name: str, findings: list[Data], **more: Any) -> Data:
-    """A host that was audited."""
-    return {"host": name, "status": "audited", "message": None, "result": result(findings, **more)}
+def audited(name: str, findings: list[Data], waivers: list[Data] | None = None, **more: Any) -> Data:
+    """A host that was audited, in a play that has accepted what its findings say was accepted."""
+    row = {"host": name, "status": "audited", "message": None, "result": result(findings, **more)}
+    return {**row, **chosen(findings, waivers)}
 
 
 def unaudited(name: str, status: str = "unreachable", message: str = "Connection timed out") -> Data:
@@ -233,7 +262,8 @@ def change(mode: str = "done", text: str | None = None, **more: Any) -> Data:
 
 def hardened(name: str, before: list[Data], after: list[Data], mode: str = "done", **more: Any) -> Data:
     """A host that was audited, changed and audited again."""
-    return {**audited(name, after), "before": result(before), "change": change(mode, **more)}
+    row = {**audited(name, after), **chosen([*before, *after])}
+    return {**row, "before": result(before), "change": change(mode, **more)}
 
 
 def make_hosts(count: int, controls: int = 150, hostile: bool = False, seed: int = 7) -> list[Data]:
@@ -263,9 +293,9 @@ def _host(name: str, number: int, chosen: list[dict[str, str]], hostile: bool, d
         if hostile and position < len(HOSTILE_NAMES):
             findings[-1] = _hostile(control, HOSTILE_NAMES[position])
     waivers = [
-        {"control": "container.privileged", "subject": "cadvisor-old", **waiver("unmatched"), "matched": 0},
-        {"control": "container.restart_policy", "subject": "agent-*", **waiver(), "matched": 2},
-        {"control": "daemon.icc", "subject": "*", **waiver("expired"), "matched": 1},
+        {"control": "container.privileged", "subject": "cadvisor-old", **waiver()},
+        {"control": "container.restart_policy", "subject": "agent-*", **waiver()},
+        {"control": "daemon.icc", "subject": "*", **waiver("expired")},
     ]
     return audited(name, findings, number=number, privileged=number % 10 != 1, waivers=waivers)
 
@@ -299,7 +329,7 @@ def _hostile(control: dict[str, str], text: str) -> Data:
     return {
         **finding(control, "fail", subjects, message=f"{text} is not as expected."),
         "title": f"Title {text}",
-        "engine": f"rootless:{text}",
+        "engine": "rootless:*",
         "remedy": {"effect": "manual", "role": None, "variables": {text: text}, "text": text},
         "references": {"requirements": [text], "cis_1_6_0": [], "cis_1_8_0": [], "owasp": [text]},
         "attestation": {

@@ -36,6 +36,8 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
         None,
     ),
     "no host": ({"compliance_report_hosts": []}, "there is no host in the report"),
+    "no list": ({"compliance_report_hosts": "{}"}, "hosts is no list of what became of the hosts"),
+    "no data": ({"compliance_report_hosts": "x"}, "hosts was given what is not plain data"),
     "severity": ({"compliance_report_fail_on": "high"}, "failed with severity high or worse: "),
     "expression": ({"compliance_report_fail_on": "totals.score.percent < `100`"}, "holds: true"),
     "misspelt": ({"compliance_report_fail_on": "hgih"}, "reads hgih, but there is only"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from typing import Any
 
@@ -63,6 +64,25 @@ def row(**variables: Any) -> dict[str, Any]:
     return dict(found)
 
 
+def test_what_the_play_chose_comes_with_the_row():
+    """Dates of YAML become text."""
+    waiver = {"control": "x", "expires": datetime.date(2026, 12, 31)}
+    chosen = {
+        "severities": {"x": "low"},
+        "waivers": [waiver],
+        "attestations": [],
+        "date": "2026-11-22",
+        "more": 1,
+    }
+    found = row(compliance_audit_chosen=chosen)
+    assert {key: found[key] for key in set(found) - {"host", "status", "message", "result"}} == {
+        "severities": {"x": "low"},
+        "waivers": [{"control": "x", "expires": "2026-12-31"}],
+        "attestations": [],
+        "date": "2026-11-22",
+    }
+
+
 def test_an_audit_alone_has_no_change():
     assert set(row()) == {"host", "status", "message", "result"}
 
@@ -86,7 +106,8 @@ def test_results_of_all_roles_are_one_change():
     found = row(
         daemon_apply_resolved={"changed": True, "actions": ["rolled back what a dead run left"]},
         daemon_apply_result={
-            "actions": ["restart docker.service"],
+            "actions": ["write docker-tcp.socket", "restart docker.service"],
+            "costs": [cost],
             "effect": "restart",
             "transaction": "t2",
             "rolled_back": False,
@@ -117,7 +138,6 @@ def test_results_of_all_roles_are_one_change():
         "actions": [
             "enable linger of appuser",
             "set labels",
-            "set icc",
             "chmod 0644 /etc/docker/daemon.json",
             "write docker-tcp.socket",
             "restart docker.service",
@@ -129,6 +149,41 @@ def test_results_of_all_roles_are_one_change():
         "notices": ["containers keep what they have", "kept"],
         "transaction": "t2",
     }
+
+
+PLANNED = "reload docker.service with live-restore, so that running containers (2) outlive it"
+STOPS = {"kind": "containers_stop", "message": "The restart stops 2 containers", "subjects": ["a", "b"]}
+HIDES = {"kind": "data_hidden", "message": "The engine would hide 3 images", "subjects": []}
+
+
+def test_what_was_applied_counts_and_not_what_was_planned():
+    """F3: with userns_remap in the same restart there is no such reload, and the containers stop."""
+    found = row(
+        daemon_config_result={"actions": ["set icc", PLANNED], "effect": "reload", "changed": True},
+        userns_remap_result={
+            "actions": ["restart docker.service"],
+            "effect": "restart",
+            "costs": [STOPS, HIDES],
+        },
+        daemon_apply_result={
+            "actions": ["set icc", "restart docker.service"],
+            "effect": "live",
+            "transaction": "t",
+        },
+    )["change"]
+    assert (found["actions"], found["effect"]) == (["set icc", "restart docker.service"], "live")
+    # What it hides only the module knows that has looked.
+    assert found["costs"] == [HIDES]
+
+
+@pytest.mark.parametrize(
+    "applied", [{}, {"daemon_apply_result": {"failed": True, "msg": "down", "rolled_back": True}}]
+)
+def test_what_was_planned_counts_where_nothing_was_applied(applied):
+    found = row(daemon_config_result={"actions": [PLANNED], "effect": "reload", "costs": [STOPS]}, **applied)[
+        "change"
+    ]
+    assert (found["actions"], found["effect"], found["costs"]) == ([PLANNED], "reload", [STOPS])
 
 
 def test_a_list_of_skipped_keys_is_read_as_well():

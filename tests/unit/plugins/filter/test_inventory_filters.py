@@ -50,19 +50,44 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return known
 
 
-def test_every_variable_of_a_role_or_playbook_is_one_that_no_host_may_tell() -> None:
-    """S5: a variable with another beginning would be a host's to set."""
+# Where a playbook or a role gives something a name. Of arguments of included roles, they are those of the role.
+_NAMED = {
+    "register": lambda value: [value],
+    "loop_var": lambda value: [value],
+    "vars": list,
+    "ansible.builtin.set_fact": list,
+}
+
+
+def names_in(part: Any) -> set[str]:
+    """What is registered, set and defined in a playbook or a file of tasks."""
+    if isinstance(part, list):
+        return {name for one in part for name in names_in(one)}
+    if not isinstance(part, dict):
+        return set()
+    own = {name for key, value in part.items() if key in _NAMED for name in _NAMED[key](value)}
+    return own | {name for value in part.values() for name in names_in(value)}
+
+
+def test_every_name_of_a_role_or_playbook_is_one_that_no_host_may_tell() -> None:
+    """S5: a name with another beginning would be a host's to set. Ansible's own are no facts that count."""
     roles = [path.name for path in (ROOT / "roles").iterdir() if path.is_dir()]
     assert [role for role in roles if not f"{role}_".startswith(PREFIXES)] == []
-    for path in (ROOT / "roles").glob("*/defaults/main.yml"):
-        assert [name for name in yaml.safe_load(path.read_text()) if not name.startswith(PREFIXES)] == []
-    used = {
+    files = {path: yaml.safe_load(path.read_text()) for path in (ROOT / "roles").glob("*/*/*.yml")}
+    files |= {path: yaml.safe_load(path.read_text()) for path in (ROOT / "playbooks").glob("*.yml")}
+    names = {name for part in files.values() for name in names_in(part)}
+    names |= {
+        name for path, part in files.items() if path.parent.name in ("defaults", "vars") for name in part
+    }
+    names |= {
         name
         for path in (ROOT / "playbooks").glob("*.yml")
-        for name in re.findall(r"\b((?:harden|rollback)_[a-z_]+)\b", path.read_text())
+        for name in re.findall(r"\b(?:harden|rollback|rotate_tls_ca)_[a-z_]+\b", path.read_text())
     }
-    assert used
-    assert [name for name in used if not name.startswith(PREFIXES)] == []
+    assert {"harden_serial", "__rotate_tls_ca_made", "__tls_client", "daemon_tls_days"} <= names
+    assert (
+        sorted(name for name in names if not name.startswith("ansible_") and not told_variables([name])) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -71,6 +96,7 @@ def test_every_variable_of_a_role_or_playbook_is_one_that_no_host_may_tell() -> 
         ({}, []),
         ({"fqdn": "x", "default_ipv4": {}, "harden": 1, "compliance": 1}, []),
         ({"compliance_report_directory": "/x", "os": 1}, ["compliance_report_directory"]),
+        ({"__rotate_tls_ca_made": "announce", "__tls_ready": 1}, ["__rotate_tls_ca_made", "__tls_ready"]),
         ({"__daemon_tls_looked_up": []}, ["__daemon_tls_looked_up"]),
         ({"rollback_what": 1, "harden_serial": 1}, ["harden_serial", "rollback_what"]),
     ],
@@ -117,6 +143,24 @@ def test_a_name_that_no_resolver_takes_has_no_address() -> None:
         (["IP:192.0.2.77"], "dock1", None),
         # Two names of one machine: both may have its address.
         (["IP:192.0.2.8", "IP:192.0.2.9"], "alias", None),
+        # However an address is written, and by whatever way it leads there.
+        (["IP:::ffff:192.0.2.8"], "dock1", "IP:192.0.2.8 belongs to dock2 by the inventory"),
+        (["IP:::FFFF:C000:208%eth0"], "dock1", "IP:192.0.2.8 belongs to dock2 by the inventory"),
+        (["IP:64:ff9b::192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:2002:c000:208::1"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:::192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:::ffff:0:192.0.2.8"], "dock1", "belongs to dock2 by the inventory"),
+        (["IP:64:ff9b::192.0.2.77"], "dock1", None),
+        (["DNS:DOCK2."], "dock1", "DNS:dock2 belongs to dock2 by the inventory"),
+        # The inventory may leave the domain out, or a part of it.
+        (["DNS:dock1.example", "DNS:dock1.example.com"], "dock1", None),
+        (["DNS:dock2.example.com"], "dock1", "belongs to dock2 by the inventory"),
+        (["DNS:dock2.elsewhere"], "dock1", "belongs to dock2 by the inventory"),
+        (["DNS:dock3.example.com"], "dock1", "belongs to dock3.example by the inventory"),
+        (["DNS:dock3.elsewhere"], "dock1", None),
+        (["DNS:dock22.example"], "dock1", None),
+        (["DNS:dock2.example", "DNS:dock2.elsewhere"], "dock2", None),
+        (["DNS:dock1.lab.example"], "dock1", "belongs to dock1.lab by the inventory"),
         (["DNS:*.example"], "dock1", "stands for any host"),
         (["DNS:dock2"], "broken", "belongs to dock2 by the inventory"),
     ],
@@ -130,6 +174,7 @@ def test_a_name_belongs_to_the_host_that_the_inventory_calls_so(
         "dock1": {},
         "dock2": {"ansible_host": "dock2.example"},
         "dock3.example": {},
+        "dock1.lab": {},
         "alias": {"ansible_host": "dock2.example"},
         "broken": broken,
     }
@@ -140,6 +185,36 @@ def test_a_name_belongs_to_the_host_that_the_inventory_calls_so(
     found = certificate_name_problems(names, "", host, hosts, list(hosts))
     assert (problem is None) is (found == []), found
     assert problem is None or problem in found[0]
+
+
+def test_a_shared_name_is_not_taken_for_that_of_a_host_that_is_called_alike() -> None:
+    """That of a load balancer in front of dock2, as the operator gives it; what the host is called stays its own."""
+    hosts: dict[str, Any] = {"dock1": {}, "dock2": {"ansible_host": "192.0.2.8"}}
+    names = ["DNS:dock2.example", "DNS:dock2"]
+    found = certificate_name_problems(names, "", "dock1", hosts, list(hosts), shared=names)
+    assert found == ["DNS:dock2 belongs to dock2 by the inventory"]
+
+
+@pytest.mark.parametrize("held", ["IP:192.0.2.7", "IP:::ffff:c000:207", "IP:::ffff:192.0.2.7"])
+@pytest.mark.parametrize("name", ["IP:192.0.2.7", "IP:::ffff:192.0.2.7", "IP:64:ff9b::c000:207"])
+def test_a_register_knows_an_address_however_it_is_written(held: str, name: str) -> None:
+    """S4."""
+    kept = f"{LATER} own {held} dock1\n"
+    hosts: dict[str, Any] = {"dock1": {}, "dock2": {}}
+    found = certificate_name_problems([name], kept, "dock2", hosts, list(hosts))
+    assert len(found) == 1 and "is in a certificate of dock1 until 2099-12-31" in found[0]
+    with pytest.raises(AnsibleFilterError, match="is in a certificate of dock1"):
+        certificate_register(kept, "dock2", [name], LATER)
+
+
+def test_a_name_that_is_twice_in_a_register_is_there_once_with_what_says_more() -> None:
+    lines = [
+        f"{LATER} own IP:192.0.2.7 dock1",
+        "20980101000000Z own IP:192.0.2.7 dock1",
+        "20990101000000Z shared IP:::ffff:c000:207 dock1",
+    ]
+    kept = certificate_register("\n".join(lines), "dock1", [], LATER)
+    assert kept.splitlines()[1:] == lines[:1]
 
 
 def test_a_register_forgets_what_has_ended() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.bulwark.docker.plugins.filter.outside_view import outside_view
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.listening import shown
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.listeners import shown
 
 ADDRESS = "192.0.2.7"
 

@@ -8,26 +8,28 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils import deadline, snapshot
-from ansible_collections.bulwark.docker.plugins.module_utils.audit import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.probes import (
-    clients,
-    daemons,
+from ansible_collections.bulwark.docker.plugins.module_utils import snapshot
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.compliance import audit
+from ansible_collections.bulwark.docker.plugins.module_utils.base import deadline
+from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import (
     engine,
     engines,
+    nested,
+    rootless,
+)
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import (
+    clients,
+    daemons,
     files,
     host,
-    listeners,
-    nested_engines,
     packages,
     paths,
     pem_files,
     processes,
-    rootless_engines,
-    services,
     units,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.errors import is_error
+from ansible_collections.bulwark.docker.plugins.module_utils.probes.network import listeners, services
 
 OPTIONS: dict[str, Any] = {
     "profile": "strict",
@@ -39,12 +41,12 @@ BROKEN = {
     (processes, "walk"): {"engines", "listeners", "services", "engine_processes", "deleted_files"},
     (units, "units"): {"units"},
     (engines, "of_system"): {"engines"},
-    (rootless_engines, "find"): set(),
+    (rootless, "find"): set(),
     (engine, "_ask"): set(),
     (listeners, "listeners"): {"listeners", "services"},
     (daemons, "engine_processes"): {"engine_processes", "deleted_files"},
     (daemons, "deleted_files"): {"deleted_files"},
-    (nested_engines, "nested_engines"): set(),
+    (nested, "nested_engines"): set(),
     (clients, "clients"): {"clients"},
     (services, "services"): {"services"},
     (files, "files"): {"files"},
@@ -90,6 +92,21 @@ def test_without_any_time_all_is_unknown_and_nothing_passes_that_was_to_be_read(
     assert "deadline" in taken["engines"]["error"]
     verdicts = {each["verdict"] for each in result["findings"] if each["scope"] in ("containers", "files")}
     assert verdicts == {"unknown"}
+
+
+def test_what_root_alone_decides_is_read_before_what_accounts_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    into: dict[str, Any] = {}
+    known: list[set[str]] = []
+
+    def noted(*_arguments: Any) -> list[Any]:
+        known.append(set(into))
+        return []
+
+    monkeypatch.setattr(rootless, "find", noted)
+    monkeypatch.setattr(listeners, "listeners", noted)
+    snapshot.take(1, into=into)
+    assert len(known) == 2
+    assert {"accounts", "units", "host", "audit", "firewall", "hosts_access", "sshd"} <= known[0]
 
 
 def test_what_was_never_begun_is_an_error_in_each_place() -> None:

@@ -11,17 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import (
-    atomic,
-    carry_out,
-    file_changes,
-    kinds,
-    rollback,
-)
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.account import Account
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.records import Entry
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.store import StateError, Store
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction import (
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations, rollback
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import Account
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps import files, kinds
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.journal import (
+    COMMITTED,
+    KEPT,
     OPEN,
     ROLLED_BACK,
     Transaction,
@@ -29,7 +26,11 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     prune,
     unfinished,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.verify import Limits
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.records import Entry
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import (
+    StateError,
+    Store,
+)
 
 ME = Account(pwd.getpwuid(os.geteuid()).pw_name, os.geteuid(), os.getegid())
 LIMITS = Limits(1, 0)
@@ -47,7 +48,7 @@ def open_one(store: Store, tmp_path: Path, subject: str) -> tuple[Transaction, P
     path = tmp_path / subject.replace(":", "-")
     path.write_text("as it was")
     transaction = Transaction.begin(store, {"engine": subject})
-    file_changes.write(transaction, ME, str(path), b"changed", atomic.fresh(ME.owner))
+    files.write(transaction, ME, str(path), b"changed", atomic_files.fresh(ME.owner))
     return transaction, path
 
 
@@ -103,17 +104,78 @@ def test_f4_what_cannot_be_understood_is_left_alone(
     assert broken.folder.is_dir()
 
 
+@pytest.mark.parametrize("state", [COMMITTED, ROLLED_BACK])
+def test_f4_a_closed_one_of_another_version_is_no_trouble(store: Store, tmp_path: Path, state: str) -> None:
+    closed, _path = open_one(store, tmp_path, "system")
+    edit(closed, schema=1, state=state)
+    assert rollback.resolve(store, LIMITS) == operations.resolve(store, LIMITS, dry=True) == []
+    for _unused in range(KEPT):
+        Transaction.begin(store, {"engine": "system"}).closed()
+    prune(store)
+    assert not closed.folder.exists()
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_f4_an_open_one_of_another_version_is_about_the_engine_it_names(
+    store: Store, tmp_path: Path, dry: bool
+) -> None:
+    for subject in ("system", "rootless:worker"):
+        edit(open_one(store, tmp_path, subject)[0], schema=1)
+    found = operations.resolve(store, LIMITS, dry=dry)
+    assert [each.subject for each in found] == ["rootless:worker", "system"]
+    assert all(each.trouble for each in found)
+
+
+def test_f4_what_lies_below_one_of_another_version_is_not_undone(store: Store, tmp_path: Path) -> None:
+    below, _path = open_one(store, tmp_path, "system")
+    below.commit()
+    newer, _path = open_one(store, tmp_path, "system")
+    edit(newer, schema=99, state=COMMITTED)
+    with pytest.raises(StateError, match=r"schema 99, not 2.*use that version to resolve or undo it"):
+        last_committed(store, "system")
+    assert last_committed(store, "files") is None
+    newest, _path = open_one(store, tmp_path, "system")
+    newest.commit()
+    found = last_committed(store, "system")
+    assert found and found.id == newest.id
+
+
+def test_f4_an_entry_of_an_unknown_kind_is_not_reversed(store: Store, tmp_path: Path) -> None:
+    transaction, _path = open_one(store, tmp_path, "system")
+    transaction.journal(Entry("hologram", "x", ME))
+    with pytest.raises(atomic_files.Unwritable, match=r"does not know \(hologram\)"):
+        kinds.reversed_steps(transaction)
+
+
+def test_the_engine_of_an_account_that_is_gone_stays_gone(store: Store, tmp_path: Path) -> None:
+    """It cannot be reached, and its transaction must not stay open for ever."""
+    transaction, path = open_one(store, tmp_path, "rootless:of-a-leaver")
+    transaction.note("engine", account=["of-a-leaver", 1234, 1234], state="running")
+    assert rollback.resolve(store, LIMITS) == [rollback.Resolved(transaction.id, "rootless:of-a-leaver", [])]
+    assert path.read_text() == "as it was"
+    assert Transaction(transaction.folder).state == ROLLED_BACK
+
+
 def test_f4_an_entry_of_an_unknown_kind_stops_the_undo(store: Store, tmp_path: Path) -> None:
     transaction, path = open_one(store, tmp_path, "system")
     transaction.journal(Entry("hologram", "x", ME))
     with pytest.raises(
-        atomic.Unwritable, match=r"does not know \(hologram\): undo it with the version that made it"
+        atomic_files.Unwritable, match=r"does not know \(hologram\): undo it with the version that made it"
     ):
         kinds.undo(transaction)
     assert path.read_text() == "changed"
     (resolved,) = rollback.resolve(store, LIMITS)
     assert "hologram" in str(resolved.trouble)
     assert Transaction(transaction.folder).state == OPEN
+
+
+def test_f4_an_entry_of_an_unknown_kind_keeps_the_engine_as_it_is(store: Store, tmp_path: Path) -> None:
+    transaction, _path = open_one(store, tmp_path, "system")
+    # What is to be known of an engine before it is stopped is not there, and is not asked for.
+    transaction.note("engine", account=["root", 0, 0], state="running")
+    transaction.journal(Entry("hologram", "x", ME))
+    (resolved,) = rollback.resolve(store, LIMITS)
+    assert "hologram" in str(resolved.trouble)
 
 
 def test_s10_one_that_cannot_be_undone_blocks_no_other(
@@ -127,7 +189,7 @@ def test_s10_one_that_cannot_be_undone_blocks_no_other(
     def fail(entry: Entry, transaction: Transaction) -> list[str]:
         if transaction.id == second.id:
             raise RecursionError("maximum recursion depth exceeded")
-        return file_changes.undo_file(entry, transaction)
+        return files.undo_file(entry, transaction)
 
     with monkeypatch.context() as patched:
         patched.setitem(kinds.KINDS, "file", row._replace(undo=fail))
@@ -145,6 +207,6 @@ def test_s10_one_that_cannot_be_undone_blocks_no_other(
 
 def test_check_mode_tells_and_undoes_nothing(store: Store, tmp_path: Path) -> None:
     transaction, path = open_one(store, tmp_path, "system")
-    assert carry_out.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
+    assert operations.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
     assert path.read_text() == "changed"
     assert [each.id for each in unfinished(store)[0]] == [transaction.id]

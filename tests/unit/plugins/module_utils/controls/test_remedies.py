@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.daemon_settings import RULES
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.controls.engine.settings import RULES
 from ansible_collections.bulwark.docker.plugins.module_utils.controls.findings import Control
 
 ROLES_DIRECTORY = Path(__file__).parents[5] / "roles"

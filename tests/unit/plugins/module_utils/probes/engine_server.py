@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.bulwark.docker.plugins.module_utils.probes.identity import Owner
+from ansible_collections.bulwark.docker.plugins.module_utils.base.identity import Owner
 
 # Who listens here.
 SELF = Owner(os.geteuid(), os.getegid())
@@ -59,7 +59,7 @@ def _serve(connection: socket.socket, talk: Talk) -> None:
 
 
 class Engine:
-    """Answers GET with JSON from `answers`, other paths with 404; a callable gives (status, body)."""
+    """Answers with JSON from `answers`, other paths with 404; a callable gives (status, body)."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
         self.answers = answers
@@ -70,8 +70,11 @@ class Engine:
         self.connections += 1
         stream = connection.makefile("rb")
         while request := stream.readline():
-            while stream.readline() not in (b"\r\n", b""):
-                pass
+            length = 0
+            while (line := stream.readline()) not in (b"\r\n", b""):
+                name, _colon, value = line.partition(b":")
+                length = int(value) if name.lower() == b"content-length" else length
+            stream.read(length)
             path = request.split()[1].decode()
             self.asked.append(path)
             status, body = self._answer(path)

@@ -10,8 +10,8 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils import audit
-from ansible_collections.bulwark.docker.plugins.module_utils.controls import findings, waivers
+from ansible_collections.bulwark.docker.plugins.module_utils.audit import compliance, waivers
+from ansible_collections.bulwark.docker.plugins.module_utils.controls import findings
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report import vocabulary
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.files import FORMATS
@@ -46,8 +46,15 @@ def outcome(name: str) -> dict[str, Any]:
         "waivers": WAIVERS,
         "attestations": ATTESTATIONS,
     }
-    result = {"changed": False, **audit.audit(SNAPSHOTS[name], options, "2026-11-22")}
-    return {"host": name, "status": "audited", "message": None, "result": json.loads(json.dumps(result))}
+    result = {"changed": False, **compliance.audit(SNAPSHOTS[name], options, "2026-11-22")}
+    chosen = {"waivers": WAIVERS, "attestations": ATTESTATIONS, "date": "2026-11-22"}
+    return {
+        "host": name,
+        "status": "audited",
+        "message": None,
+        "result": json.loads(json.dumps(result)),
+        **chosen,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -88,4 +95,4 @@ def test_the_words_are_those_of_the_audit():
     assert set(vocabulary.OUTCOMES) == {*findings.VERDICTS, "waived"}
     assert set(vocabulary.EFFECT_WORDS) == set(findings.EFFECTS)
     assert set(vocabulary.WAIVER_STATES) == {waivers.ACTIVE, waivers.EXPIRED, waivers.UNMATCHED}
-    assert vocabulary.SCHEMA == audit.FINDINGS_SCHEMA
+    assert vocabulary.SCHEMA == compliance.FINDINGS_SCHEMA

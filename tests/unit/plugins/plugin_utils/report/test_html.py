@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.filter.report_html import report_html
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report import html as page
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.plain import plain
 from jinja2 import UndefinedError
 from markupsafe import Markup
 
@@ -97,7 +97,7 @@ def test_no_attribute_of_the_template_is_unquoted():
 def test_markup_from_outside_is_text():
     subjects = [reports.subject("container", Markup("<b>x</b>"))]
     hosts = [reports.audited("web1", [reports.finding(reports.catalogue(1)[0], "fail", subjects)])]
-    assert "<b>x</b>" in Page(report_html(build_report(hosts, "Audit"))).text
+    assert "<b>x</b>" in Page(page.html(build_report(plain(hosts, "hosts"), "Audit"))).text
 
 
 @pytest.mark.parametrize("asset", ["page.css", "page.js"])

@@ -8,8 +8,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.catalogue import CATALOGUE
-from ansible_collections.bulwark.docker.plugins.module_utils.controls.judge import words_of
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.catalogue import CATALOGUE
+from ansible_collections.bulwark.docker.plugins.module_utils.audit.judge import words_of
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.document import build_report
 from ansible_collections.bulwark.docker.plugins.plugin_utils.report.junit import junit
 

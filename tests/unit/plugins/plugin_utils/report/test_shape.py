@@ -43,6 +43,28 @@ def test_what_a_host_tells_of_itself_is_a_part_of_its_row():
         assert shape == row[key]
 
 
+ENGINES = (
+    "system", "system:docker@2", "system:a\\x2db", "rootless:*", "rootless:1000", "rootless:ada", "rootless:CORP-ada_1",
+    "rootless:J.Ä+x@corp", "rootless:host$",
+)  # fmt: skip
+NO_ENGINES = (
+    "", "System", "system:", "system: x", "rootless", "rootless:", "docker", "rootless:-e", "rootless:a b",
+    "rootless:$x", "rootless:a$b", "rootless:a;b", "rootless:a'", "rootless:*a", "rootless:a:b", "rootless:a/b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*ENGINES, *NO_ENGINES])
+def test_names_of_engines(name):
+    """S12: they become variables of roles."""
+    sound = jsonschema.Draft202012Validator(SCHEMA["$defs"]["engine_name"]).is_valid(name)
+    assert sound == (name in ENGINES)
+    if sound:
+        check(name, "engine_name", (None, "engine"))
+    else:
+        with pytest.raises(Malformed, match="engine is no name of an engine"):
+            check(name, "engine_name", (None, "engine"))
+
+
 def test_a_finding_is_refused_where_the_schema_refuses_it():
     """The small check and a library for JSON Schema agree. What is nested too deep does not come here."""
     schema = {"$ref": "#/$defs/finding", "$defs": SCHEMA["$defs"]}

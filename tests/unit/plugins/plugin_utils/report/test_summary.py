@@ -28,7 +28,7 @@ def test_a_small_report_in_full():
         reports.subject("container", "ci", waiver=reports.waiver()),
         reports.subject("container", "traefik"),
     ]
-    stale = {"control": "daemon.icc", "subject": "*", **reports.waiver("expired"), "matched": 0}
+    stale = {"control": "daemon.icc", "subject": "*", **reports.waiver("expired")}
     found = lines(
         [
             reports.audited("web1", [remapped, reports.finding(SOCKET, "fail", mounted)], waivers=[stale]),
