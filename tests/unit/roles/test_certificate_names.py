@@ -92,7 +92,11 @@ STEPS: dict[str, tuple[list[str], dict[str, Any], list[str]]] = {
         {"names": ["DNS:dock4"], "facts": {"certificate_authority_directory": "chosen"}},
         ["the host tells the fact certificate_authority_directory"],
     ),
-    "a damaged register": (["dock1"], {"names": OWN, "before": "damage"}, ["line 2 is none of a register"]),
+    "a damaged register": (
+        ["dock1"],
+        {"names": OWN, "directory": "damaged"},
+        ["line 2 is none of a register"],
+    ),
 }
 
 
@@ -112,7 +116,7 @@ def request(host: str, names: list[str]) -> str:
 
 
 def play(directory: Path, step: str) -> dict[str, Any]:
-    """The step on its hosts; each leaves a file with what became of it."""
+    """The step on its hosts; what became of it, and the register as it is then, are kept in the fact `outcomes`."""
     hosts, asked, _wanted = STEPS[step]
     role = {"name": "bulwark.docker.certificate_authority"}
     variables = {
@@ -125,40 +129,42 @@ def play(directory: Path, step: str) -> dict[str, Any]:
         "certificate_authority_sign_usage": "serverAuth",
         "certificate_authority_sign_days": 397,
     }
+    if "directory" in asked:
+        variables["certificate_authority_directory"] = str(directory / asked["directory"])
 
     def keep(value: str) -> dict[str, Any]:
-        where = f"{directory}/{step}.{{{{ inventory_hostname }}}}"
-        return {
-            "ansible.builtin.copy": {"content": value, "dest": where, "mode": "0600"},
-            "delegate_to": "localhost",
-            "vars": {"ansible_connection": "local"},
-        }
+        register = f"lookup('ansible.builtin.file', '{directory}/authority/names.txt')"
+        outcomes = f"{{{{ outcomes | default({{}}) | combine({{step: [{value}, {register}]}}) }}}}"
+        return {"ansible.builtin.set_fact": {"outcomes": outcomes}, "vars": {"step": step}}
 
     tasks: list[dict[str, Any]] = [
         {"told": {"facts": asked.get("facts", {})}},
         # It is made once.
         *([{"ansible.builtin.include_role": role}] if step == next(iter(STEPS)) else []),
         {"ansible.builtin.include_role": {**role, "tasks_from": "sign"}, "vars": variables},
-        keep("signed"),
+        keep("'signed'"),
     ]
-    if asked.get("before") == "damage":
-        damage = {"content": "# x\nno register\n", "dest": f"{directory}/authority/names.txt", "mode": "0600"}
-        local = {"delegate_to": "localhost", "vars": {"ansible_connection": "local"}}
-        tasks.insert(0, {"ansible.builtin.copy": damage, **local})
-    if step == "that name of a released host":
-        copy = {"src": f"{directory}/authority/names.txt", "dest": f"{directory}/names", "remote_src": True}
-        tasks.append(
-            {
-                "ansible.builtin.copy": {**copy, "mode": "0600"},
-                "delegate_to": "localhost",
-                "vars": {"ansible_connection": "local"},
-            }
-        )
     return {
         "hosts": hosts,
         "gather_facts": False,
-        "tasks": [{"block": tasks, "rescue": [keep("{{ ansible_failed_result.msg }}")]}],
+        "tasks": [{"block": tasks, "rescue": [keep("ansible_failed_result.msg")]}],
     }
+
+
+# What all hosts have kept, at once: a task that copies takes longer than the one that signs.
+WRITE = {
+    "hosts": "localhost",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "ansible.builtin.copy": {
+                "content": "{{ dict(groups.all | zip(groups.all | map('extract', hostvars, 'outcomes'))) | to_json }}",
+                "dest": "outcomes.json",
+                "mode": "0600",
+            }
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +176,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "group_vars/all.json").write_text(
         json.dumps({"certificate_authority_directory": str(path / "authority")})
     )
-    (path / "play.yml").write_text(json.dumps([play(path, step) for step in STEPS]))
+    (path / "damaged").mkdir()
+    (path / "damaged/names.txt").write_text("# x\nno register\n")
+    (path / "play.yml").write_text(json.dumps([*(play(path, step) for step in STEPS), WRITE]))
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory", "play.yml"],
         cwd=path, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
@@ -180,18 +188,27 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def outcomes(directory: Path) -> dict[str, dict[str, list[str]]]:
+    """By host and step, what became of it and the register as it was then."""
+    return dict(json.loads((directory / "outcomes.json").read_text()))
+
+
 @pytest.mark.parametrize("step", STEPS)
-def test_step(step: str, directory: Path) -> None:
+def test_step(step: str, outcomes: dict[str, dict[str, list[str]]]) -> None:
     hosts, _asked, wanted = STEPS[step]
-    outcomes = [(directory / f"{step}.{host}").read_text() for host in hosts]
+    found = [outcomes[host][step][0] for host in hosts]
     for words in wanted:
-        assert [outcome for outcome in outcomes if words in outcome], outcomes
-    assert outcomes.count("signed") == wanted.count("signed")
+        assert [outcome for outcome in found if words in outcome], found
+    assert found.count("signed") == wanted.count("signed")
 
 
-def test_the_register_says_whose_the_names_are(directory: Path) -> None:
+def test_the_register_says_whose_the_names_are(
+    directory: Path, outcomes: dict[str, dict[str, list[str]]]
+) -> None:
     """As it was after a host was released: nothing of it is left, and the file is nobody else's to read."""
-    lines = [line.split() for line in (directory / "names").read_text().splitlines()[1:]]
+    register = outcomes["dock2"]["that name of a released host"][1]
+    lines = [line.split() for line in register.splitlines()[1:]]
     assert [line[1:] for line in lines] == [["own", "DNS:db.example", "dock2"]]
     assert stat.S_IMODE((directory / "authority/names.txt").stat().st_mode) == 0o600
 
