@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.bulwark.docker.plugins.plugin_utils.report.bounds import bounded
 
 from tests.hosts import full_backlog, states
 from tests.hosts.auditing import audit, engine_of, finding, run_module, verdict
@@ -203,6 +204,67 @@ def test_s11_a_full_backlog_is_not_waited_for(account: Host) -> None:
     assert verdict(result, "daemon.answers", "rootless:worker") == "fail"
     assert sections_without(result["snapshot"]) == set()
     assert verdict(result, "daemon.answers", "system") == "pass"
+
+
+# Answers as an engine does, and at a length that none has.
+LONG_WINDED = """
+import http.server, json, os, socketserver, sys
+LONG = sys.argv[1] == "name"
+ID = "a" * 64
+LISTED = [{"Id": ID, "State": "running"}] if LONG else [{"Id": "1", "State": ""}] * 20000
+ANSWERS = {
+    "/version": {"Version": "26.1.5", "ApiVersion": "1.45"},
+    "/info": {"DockerRootDir": "/home/worker"},
+    "/containers/json?all=1": LISTED,
+    f"/containers/{ID}/json": {"Id": ID, "Name": "/" + "x" * 200_000, "State": {"Status": "running"}, "Config": {}},
+}
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = json.dumps(ANSWERS.get(self.path, [])).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_arguments):
+        pass
+    def address_string(self):
+        return ""
+socketserver.ThreadingUnixStreamServer.daemon_threads = True
+socketserver.ThreadingUnixStreamServer("/run/user/1000/docker.sock", Handler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("kind", ["name", "list"])
+def test_an_engine_that_answers_at_length_costs_itself(account: Host, kind: str) -> None:
+    before = audit(account)
+    account.put("/tmp/long.py", LONG_WINDED)
+    account.run(
+        f"python3 /tmp/long.py {kind} >/dev/null 2>&1 & until [ -S /run/user/1000/docker.sock ]; do sleep 0.1; done",
+        user="worker",
+    )
+    result = audit(account)
+    assert engine_of(result, "rootless:worker")["version"]["Version"] == "26.1.5"
+    # The controller takes it, and so the host is no failed one.
+    bounded({key: result[key] for key in ("findings", "summary") if key in result}, "result")
+    assert len(json.dumps(result)) < 4 * len(json.dumps(before)) + 2_000_000
+    assert verdict(result, "daemon.answers", "system") == "pass"
+
+
+def test_a_published_port_of_a_rootless_container_is_its_own(host: Host) -> None:
+    """S13: rootlesskit speaks for the account's containers, and for these alone."""
+    states.rootless(host)
+    states.rootless_docker(host, "import", "/usr/share/bulwark-test/busybox.tar", "busybox:test")
+    states.rootless_docker(
+        host, "run", "--detach", "--name", "mine", "--publish", "127.0.0.1:8080:80", "--stop-signal", "KILL", "busybox:test",
+        "httpd", "-f", "-p", "80",
+    )  # fmt: skip
+    host.run("python3 -m http.server 9991 >/dev/null 2>&1 &", user="worker")
+    host.run("until ss -tlnH 'sport = 9991' | grep -q .; do sleep 0.1; done")
+    result = audit(host)
+    (mine,) = engine_of(result, "rootless:worker")["containers"]
+    assert listener(result, 8080)["container"] == mine["id"]
+    assert listener(result, 9991)["container"] is None
 
 
 def test_an_engine_under_another_name_is_found_by_its_socket(host: Host) -> None:

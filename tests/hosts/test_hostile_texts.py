@@ -82,7 +82,7 @@ def clean(attacked: Host) -> Iterator[Host]:
     """Without containers, listeners and files of the test after it."""
     yield attacked
     attacked.run("docker ps -aq | xargs -r docker rm -f")
-    attacked.run(f"pkill -f '^/usr/bin/python3 /srv/dockerd' ; rm -rf {HOME}/.docker /srv/tls.pem; true")
+    attacked.run(f"pkill -f '^(/usr/bin/)?python3 /srv/' ; rm -rf {HOME}/.docker /srv/tls.pem; true")
 
 
 def listen(host: Host, port: int, kind: str, account: str = ACCOUNT) -> None:
@@ -119,6 +119,52 @@ def test_s6_a_listener_does_not_blind_the_judgement_of_others(clean: Host) -> No
     assert verdict(result, "listener.redis_authentication") == "fail"
     assert subjects(result, "listener.redis_authentication") == {"redis 0.0.0.0:6379": "fail"}
     assert unknown(result) <= before
+
+
+# Sixty sockets that take a connection and never say a word, all in one process.
+MUTE = """
+import socket, sys, time
+servers = [socket.create_server(("0.0.0.0", port), backlog=64) for port in range(30100, 30160)]
+time.sleep(600)
+"""
+
+
+def test_s6_listeners_that_keep_silent_cost_themselves(clean: Host) -> None:
+    """What was answered by the deadline stays, however many of an account's sockets were waited for."""
+    listen(clean, 6379, "redis", "root")
+    clean.put("/srv/mute", MUTE)
+    clean.run(
+        f"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --clear-groups python3 /srv/mute >/dev/null 2>&1 &"
+    )
+    clean.run("until ss -tlnH 'sport = 30159' | grep -q .; do sleep 0.1; done")
+    begun = time.monotonic()
+    result = audit(clean, controls=list(KINDS))
+    assert time.monotonic() - begun < IN_TIME
+    assert subjects(result, "listener.redis_authentication") == {"redis 0.0.0.0:6379": "fail"}
+    assert isinstance(result["snapshot"]["services"], list)
+
+
+def test_s11_open_files_of_an_account_do_not_take_the_time_of_the_audit(clean: Host) -> None:
+    script = (
+        "import os, resource, time; most = resource.getrlimit(resource.RLIMIT_NOFILE)[1];"
+        " resource.setrlimit(resource.RLIMIT_NOFILE, (most, most)); [os.dup(0) for _ in range(most - 10)];"
+        " [os.fork() for _ in range(4)]; time.sleep(600)"
+    )
+    clean.run(
+        [
+            "sh",
+            "-c",
+            f"setpriv --reuid {ACCOUNT} --regid {ACCOUNT} --clear-groups python3 -c '{script}' </dev/null &",
+        ]
+    )
+    clean.run(f"until [ $(pgrep --count --uid {ACCOUNT}) -ge 16 ]; do sleep 0.1; done")
+    before = unknown(audit(clean))
+    result = audit(clean, deadline=60)
+    clean.run(f"pkill -KILL -u {ACCOUNT}; true")
+    assert unknown(result) == before
+    assert not [
+        each for each in result["snapshot"].values() if isinstance(each, dict) and set(each) == {"error"}
+    ]
 
 
 def test_an_ordinary_user_still_asks_the_engine_of_the_system(clean: Host) -> None:
