@@ -32,13 +32,15 @@ What `bulwark.docker.compliance_info` judges. A control says what should hold; i
 Parameters are given with `compliance_audit_parameters`, by control id.
 """
 
+_TITLES = {"tls": "TLS", "userns": "User namespaces"}
+
 
 def page() -> str:
     """The whole page."""
     ordered = sorted(CATALOGUE.values(), key=lambda control: (control.scope, control.id))
     parts = [HEAD, _profiles()]
     for scope, controls in groupby(ordered, key=lambda control: control.scope):
-        parts.append(f"## {scope.replace('_', ' ').capitalize()}\n")
+        parts.append(f"## {_TITLES.get(scope, scope.replace('_', ' ').capitalize())}\n")
         parts += map(_section, controls)
     return "\n".join(parts)
 
