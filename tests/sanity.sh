@@ -3,16 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # ansible-test sanity on a copy of the files git knows: ansible-test does not work through the link of a clone.
+# Arguments go to ansible-test: `tests/sanity.sh --test compile`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tree=.cache/tree/ansible_collections/bulwark/docker
 log=$PWD/.cache/sanity.log
-rm -rf "$tree"
-mkdir -p "$tree"
-git ls-files --cached --others --exclude-standard -z | while IFS= read -r -d '' file; do
-    if [ -e "$file" ]; then printf '%s\0' "$file"; fi
-done | tar --create --null --files-from=- | tar --extract --directory="$tree"
+tests/clean_copy.sh "$tree"
 
 # ansible-test downloads a pip of its own from a host that may be out of reach; the one Python brings does as well.
 # It looks for it below HOME, so it gets a HOME of its own, with the user's settings for pip.
@@ -30,7 +27,7 @@ cd "$tree"
 # Without a repository ansible-test finds no target and reports success.
 git init --quiet
 git add --all
-ansible-test sanity --venv --requirements --python "$version" --color no 2>&1 | tee "$log"
+ansible-test sanity --venv --requirements --python "$version" --color no "$@" 2>&1 | tee "$log"
 if ! grep --quiet "Running sanity test" "$log"; then
     echo "tests/sanity.sh: ansible-test ran no test" >&2
     exit 1
