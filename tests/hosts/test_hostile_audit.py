@@ -255,10 +255,9 @@ def test_a_published_port_of_a_rootless_container_is_its_own(host: Host) -> None
     """S13: rootlesskit speaks for the account's containers, and for these alone."""
     states.rootless(host)
     states.rootless_docker(host, "import", "/usr/share/bulwark-test/busybox.tar", "busybox:test")
-    states.rootless_docker(
-        host, "run", "--detach", "--name", "mine", "--publish", "127.0.0.1:8080:80", "--stop-signal", "KILL", "busybox:test",
-        "httpd", "-f", "-p", "80",
-    )  # fmt: skip
+    published = ("--publish", "127.0.0.1:8080:80", "--stop-signal", "KILL")
+    server = ("busybox:test", "httpd", "-f", "-p", "80")
+    states.rootless_docker(host, "run", "--detach", "--name", "mine", *published, *server)
     host.run("python3 -m http.server 9991 >/dev/null 2>&1 &", user="worker")
     host.run("until ss -tlnH 'sport = 9991' | grep -q .; do sleep 0.1; done")
     result = audit(host)
