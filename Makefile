@@ -1,17 +1,21 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# `make audit` audits this machine. `make test` sets up everything the tests need and runs them all.
+# `make audit` audits this machine. `make test` sets up everything the tests need and runs them all. `make quick` is for
+# between two changes. `make artifact` judges what would be released; it takes a minute or more, so it is no part of test.
 # Everything made here lies in .venv, .ansible, .cache and reports.
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Of pytest's processes.
+WORKERS ?= 2
 LINK := .ansible/collections/ansible_collections/bulwark/docker
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Nothing of the caller's Ansible settings may change what is tested.
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
-.PHONY: audit test setup setup-dev docs site lint sanity unit fuzz faults hosts browser molecule demo bench clean
+.PHONY: audit test quick setup setup-dev docs site lint artifact sanity unit unit-modules fuzz faults hosts browser \
+	molecule demo bench clean
 
 audit: setup
 	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
@@ -63,11 +67,28 @@ lint: setup-dev
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
 	antsibull-changelog lint
 
+# While you work: no Ansible is started, and no host.
+quick: setup-dev
+	ruff check
+	ruff format --check
+	mypy plugins tests
+	pytest -q -n $(WORKERS) tests/unit --ignore tests/unit/roles
+
+artifact: setup-dev
+	nox --session license-check extra-checks artifact
+
 sanity: setup-dev
 	tests/sanity.sh
 
 unit: setup-dev
-	pytest -n 2 tests/unit tests/fuzz
+	pytest -n $(WORKERS) --durations=25 $(T) tests/unit tests/fuzz
+
+# What runs on hosts, with their oldest Python: make unit-modules PYTHON=python3.9
+MODULES := .cache/unit-$(notdir $(PYTHON))
+unit-modules: $(LINK)
+	$(PYTHON) -m venv $(MODULES)
+	$(MODULES)/bin/pip install --quiet --no-compile --disable-pip-version-check ansible-core pytest pytest-xdist
+	$(MODULES)/bin/python -m pytest -q -n $(WORKERS) $(T) tests/unit/plugins/module_utils
 
 # Seconds for each test.
 FUZZ_SECONDS ?= 60
@@ -83,10 +104,12 @@ faults: setup-dev
 browser: setup-dev
 	pytest tests/browser
 
+# A part of them: make hosts T="-k name" IMAGES=bookworm,trixie
+comma := ,
 hosts: setup-dev
-	python -m tests.hosts.prepare
+	python -m tests.hosts.prepare $(subst $(comma), ,$(IMAGES))
 	# More at a time than cores: most of a test is waiting for a host.
-	pytest -n 3 --dist loadgroup tests/hosts
+	pytest -n 3 --dist loadgroup --durations=25 $(IMAGES:%=--images %) $(T) tests/hosts
 
 molecule: setup-dev
 	python -m tests.hosts.prepare

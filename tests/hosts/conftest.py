@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 
 import docker  # type: ignore[import-untyped]
@@ -13,15 +14,34 @@ from tests.hosts import configuring, engine, images, room
 from tests.hosts.host import Host
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--images",
+        type=_names,
+        default=tuple(images.RECIPES),
+        help="test host images to use, with commas; all by default",
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in images.RECIPES:
+            raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(images.RECIPES)}")
+    return names
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "images(*names): the test host images to run on; all by default")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for a host runs on each image, or on those of its `images` marker."""
+    """A test that asks for a host runs on each image of `--images`, or on those of them that its marker names."""
     if "host_image" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("images")
-        metafunc.parametrize("host_image", marker.args if marker else tuple(images.RECIPES), scope="module")
+        chosen = metafunc.config.getoption("--images")
+        wanted = [name for name in marker.args if name in chosen] if marker else chosen
+        metafunc.parametrize("host_image", wanted, scope="module")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -29,16 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `-n 2 --dist loadgroup`, tests that share a host run in one process."""
     for item in items:
         if isinstance(item, pytest.Function) and "shared_host" in item.fixturenames:
-            image = item.callspec.params["host_image"]
+            # None in a test that is skipped, as --images leaves it no image.
+            image = item.callspec.params.get("host_image")
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{image}"))
 
 
 @pytest.fixture(scope="session")
-def machine() -> docker.DockerClient:
-    """The engine that carries the hosts, with their images, and without what dead sessions left."""
+def machine(pytestconfig: pytest.Config) -> docker.DockerClient:
+    """The engine that carries the hosts, with the chosen images, and without what dead sessions left."""
     try:
         client = engine.ensure()
-        images.ensure(client)
+        images.ensure(client, pytestconfig.getoption("--images"))
     except engine.Unavailable as error:
         pytest.fail(str(error), pytrace=False)
     room.sweep(client)
