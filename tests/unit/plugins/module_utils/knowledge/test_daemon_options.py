@@ -13,6 +13,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.daemon_op
     refused_keys,
     why_refused,
 )
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.dockerd_flags import BOOLEAN
 
 
 @pytest.mark.parametrize(
@@ -110,3 +111,11 @@ def test_the_tables_agree():
         assert option.until is None or option.since <= option.until
         assert option.reload is None or option.reload >= option.since
         assert not option.ordered or option.kind.startswith("[")
+
+
+def test_a_flag_that_takes_no_value_is_known_for_one() -> None:
+    """Else the next word of a command line would be taken for its value."""
+    # These have no flag, or the value of another one.
+    without = {"http-proxies"}
+    boolean = {FLAGS.get(key, key) for key, option in KEYS.items() if option.kind == "bool"} - without
+    assert boolean <= BOOLEAN, sorted(boolean - BOOLEAN)
