@@ -1,9 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# `make audit` audits this machine. `make test` sets up everything the tests need and runs them all. `make quick` is for
-# between two changes. `make artifact` judges what would be released; it takes a minute or more, so it is no part of test.
-# Everything made here lies in .venv, .ansible, .cache and reports.
+# `make audit` audits this machine. `make test` sets up everything the tests need and runs them all; `make quick` is for
+# between two changes. Everything made here lies in .venv, .ansible, .cache and reports.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,7 +19,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 audit: setup
 	ansible-playbook bulwark.docker.audit --extra-vars compliance_audit_hosts=localhost $(ARGS)
 
-test: lint unit sanity browser hosts molecule
+test: lint unit sanity artifact browser hosts molecule
 
 setup: .venv/runtime $(LINK)
 
@@ -75,6 +74,7 @@ quick: setup-dev
 	pytest -q -n $(WORKERS) tests/unit --ignore tests/unit/roles \
 		--ignore tests/unit/plugins/plugin_utils/test_own_module.py
 
+# What would be released: built, judged by Galaxy's importer, installed and used elsewhere.
 artifact: setup-dev
 	nox --session license-check extra-checks artifact
 
