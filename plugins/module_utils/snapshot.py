@@ -85,14 +85,15 @@ def take(
     snapshot["accounts"] = account_probe.accounts()
     snapshot["units"] = attempt(units.units, set() if is_error(walked) else _services(walked))
     snapshot["host"] = host.host(updates)
-    for name, read in _ALONE:
-        snapshot[name] = attempt(read)
     snapshot["engines"] = then(_of_system, walked, snapshot["units"])
     if not is_error(snapshot["engines"]):
         snapshot["engines"] += _rootless(walked, snapshot["accounts"], snapshot["units"])
     known = [] if is_error(snapshot["engines"]) else snapshot["engines"]
     asked = engine.Asked(images=engine.CONTENT) if image_content else engine.EVERYTHING
     engine.ask_all(known, {} if is_error(walked) else walked, timeout, asked)
+    # After the engines: a file server that is gone, where one of these files lies, may cost all that comes after it.
+    for name, read in _ALONE:
+        snapshot[name] = attempt(read)
     with deadline.share(_SHARE, "the listeners and who holds them"):
         snapshot["listeners"] = then(_listeners, walked, snapshot["units"], known)
     _ask_endpoints([each for each in known if each["user"] is None], snapshot, timeout)

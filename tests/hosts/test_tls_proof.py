@@ -21,9 +21,9 @@ PORT = 2376
 _FLAGS = "-H fd:// -H tcp://{}:2376"
 _PROVE = """
 import json, sys
-from ansible_collections.bulwark.docker.plugins.module_utils.changes import tls_proof, verify
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import handshakes, verify
 try:
-    print(json.dumps(tls_proof.prove(tls_proof.Proof.of(json.load(sys.stdin)), 10)))
+    print(json.dumps(handshakes.prove(handshakes.Proof.of(json.load(sys.stdin)), 10)))
 except verify.Unwell as problem:
     print(json.dumps(str(problem)))
 """
