@@ -54,6 +54,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{image}"))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where the groups are lost, each process makes a host of its own, and nothing but the time tells."""
+    if getattr(session.config.option, "loadgroup", False):
+        lost = [
+            item
+            for item in session.items
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if lost:
+            raise pytest.UsageError(
+                f"pytest-xdist does not group {lost[0].nodeid} with those that share its host"
+            )
+
+
 @pytest.fixture(scope="session")
 def machine(pytestconfig: pytest.Config) -> docker.DockerClient:
     """The engine that carries the hosts, with the chosen images, and without what dead sessions left."""
