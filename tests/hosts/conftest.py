@@ -54,18 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}-{image}"))
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where the groups are lost, each process makes a host of its own, and nothing but the time tells."""
-    if getattr(session.config.option, "loadgroup", False):
-        lost = [
-            item
-            for item in session.items
-            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
-        ]
-        if lost:
-            raise pytest.UsageError(
-                f"pytest-xdist does not group {lost[0].nodeid} with those that share its host"
-            )
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where the groups are lost, each process makes a host of its own, and nothing but the time would tell."""
+    grouped = "@" in item.nodeid or not item.get_closest_marker("xdist_group")
+    if getattr(item.config.option, "loadgroup", False) and not grouped:
+        pytest.fail("pytest-xdist does not group the tests that share a host", pytrace=False)
 
 
 @pytest.fixture(scope="session")
