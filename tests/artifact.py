@@ -89,7 +89,9 @@ def installed(archive: Path) -> Iterator[str]:
 
 
 def run(*command: str, check: bool = False) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=WORK, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        command, cwd=WORK, env=ENVIRONMENT, check=False, capture_output=True, text=True, timeout=600
+    )
     if check and done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
