@@ -18,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / ".cache" / "artifact"
-SIZE_LIMIT = 600_000
+# Nearly all of it is code and its documentation, 603 kB at the end of November 2026; with the tests it had twice that.
+SIZE_LIMIT = 650_000
 # What belongs into the collection. A new name is added here, or in `build_ignore` of galaxy.yml.
 TOP_LEVEL = {
     "CHANGELOG.md", "CHANGELOG.md.license", "COPYING", "FILES.json", "LICENSES", "MANIFEST.json", "README.md",
