@@ -46,7 +46,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup`, tests that share a host run in one process."""
+    """With `--dist loadgroup`, tests that share a host run in one process."""
     for item in items:
         if isinstance(item, pytest.Function) and "shared_host" in item.fixturenames:
             # None in a test that is skipped, as --images leaves it no image.
