@@ -26,7 +26,7 @@ HELD = f"20991231000000Z own DNS:{ELSEWHERE} elsewhere\n"
 
 
 @pytest.fixture(scope="module")
-def fallen(shared_host: Host) -> Iterator[Host]:
+def renamed(shared_host: Host) -> Host:
     """A host with the names of another one: its own in /etc/hosts, and one that it is called."""
     shared_host.run("apt-get update && apt-get install --yes --no-install-recommends python3-cryptography")
     # The first line counts, and the file cannot be replaced in a container.
@@ -34,7 +34,21 @@ def fallen(shared_host: Host) -> Iterator[Host]:
         f"hostname {VICTIM} && {{ echo {shared_host.ip} {VICTIM} victim; cat /etc/hosts; }} > /tmp/hosts"
     )
     shared_host.run("cat /tmp/hosts > /etc/hosts")
-    yield shared_host
+    return shared_host
+
+
+@pytest.fixture
+def fallen(renamed: Host) -> Iterator[Host]:
+    """That host for one test, after which it has neither certificates nor a listener."""
+    yield renamed
+    renamed.run("rm -rf /var/lib/bulwark /etc/docker/tls /run/bulwark-tls-proof")
+    renamed.run(
+        "systemctl disable --now docker-tcp.socket; rm -f /etc/systemd/system/docker-tcp.socket", check=False
+    )
+    renamed.run(
+        "rm -rf /etc/systemd/system/docker.service.d /etc/docker/daemon.json && systemctl daemon-reload"
+    )
+    reset_docker(renamed)
 
 
 class Authority:
@@ -72,16 +86,8 @@ class Authority:
 
 
 @pytest.fixture
-def authority(fallen: Host, tmp_path: Path) -> Iterator[Authority]:
-    yield Authority(fallen, tmp_path)
-    fallen.run("rm -rf /var/lib/bulwark /etc/docker/tls /run/bulwark-tls-proof")
-    fallen.run(
-        "systemctl disable --now docker-tcp.socket; rm -f /etc/systemd/system/docker-tcp.socket", check=False
-    )
-    fallen.run(
-        "rm -rf /etc/systemd/system/docker.service.d /etc/docker/daemon.json && systemctl daemon-reload"
-    )
-    reset_docker(fallen)
+def authority(fallen: Host, tmp_path: Path) -> Authority:
+    return Authority(fallen, tmp_path)
 
 
 def test_what_a_host_calls_itself_is_in_no_certificate(authority: Authority) -> None:
