@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import error
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import beginning
 
 # By `weight`. plugin_utils/report/bounds.py refuses a result of a million values or of 64 times as many characters.
 _OF_A_VALUE = 64
@@ -25,7 +26,6 @@ _LONGEST_TEXT = 4096
 _MOST_OF_A_VALUE = 64 * 1024
 # Each of these alone is refused too.
 _TOO_LONG, _TOO_DEEP = 65_536, 26
-_CUT = "(cut)"
 
 
 def weight(value: Any, depth: int = 0) -> float:
@@ -44,7 +44,7 @@ def weight(value: Any, depth: int = 0) -> float:
 
 def text(given: str) -> str:
     """A text of a finding."""
-    return given if len(given) <= _LONGEST_TEXT else given[:_LONGEST_TEXT] + _CUT
+    return beginning(given, _LONGEST_TEXT)
 
 
 def value(given: Any) -> Any:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.base.text import CUT, beginning
+
 REDACTED = "(redacted)"
 
 _CREDENTIAL_NAME = re.compile(
@@ -31,7 +33,6 @@ _QUERY_VALUE = re.compile(r"([?&][^=?&#\s]*)=[^&#\s]+")
 # Of one word, and of all words of a command line.
 _LONGEST_WORD, _LONGEST_LINE = 4096, 32_768
 _LONGEST_NAME = 256
-_CUT = "(cut)"
 
 _KEPT_VARIABLES = {
     "DOCKER_HOST",
@@ -169,10 +170,10 @@ def words(argv: Sequence[str]) -> list[str]:
     left = _LONGEST_LINE
     for word, redacted in zip(argv, _words(argv)):
         if left <= 0:
-            return [*kept, _CUT]
+            return [*kept, CUT]
         left -= len(word) + 1
         # Only now: of a URL that is cut before its @, nobody could tell the password.
-        kept.append(redacted if len(redacted) <= _LONGEST_WORD else redacted[:_LONGEST_WORD] + _CUT)
+        kept.append(beginning(redacted, _LONGEST_WORD))
     return kept
 
 
@@ -193,7 +194,7 @@ def cut(text: str, most: int) -> str:
         return text
     last = len(text[:most].rsplit(None, 1)[-1]) if text[:most].strip() else 0
     begins = _MAY_BEGIN.search(text, most - last, most)
-    return text[: begins.start() if begins else most] + _CUT
+    return text[: begins.start() if begins else most] + CUT
 
 
 def environment(variables: Iterable[str] | None) -> tuple[list[str], dict[str, str]]:

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+CUT = "(cut)"
 _MOST_NAMED, _LONGEST = 5, 80
+
+
+def beginning(text: str, most: int) -> str:
+    """The text, or its first `most` characters with a mark that says so."""
+    return text if len(text) <= most else text[:most] + CUT
 
 
 def few(names: Iterable[str]) -> str:

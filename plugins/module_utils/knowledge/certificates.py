@@ -27,15 +27,16 @@ def covers(san: Sequence[str], name: str) -> bool:
     As clients in Go compare: addresses with IP entries only, `*` for exactly the leftmost label.
     """
     entries = [tuple(each.partition(":")[::2]) for each in san]
-    address = _address(name)
+    address = address_of(name)
     if address:
-        return any(kind == "IP" and _address(value) == address for kind, value in entries)
+        return any(kind == "IP" and address_of(value) == address for kind, value in entries)
     wanted = name.rstrip(".").lower()
     forms = {wanted, "*." + wanted.partition(".")[2]} if "." in wanted else {wanted}
     return any(kind == "DNS" and value.rstrip(".").lower() in forms for kind, value in entries)
 
 
-def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that the text is, without brackets and the zone of a link; None for a name."""
     try:
         return ipaddress.ip_address(name.strip("[]").partition("%")[0])
     except ValueError:

@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ansible_collections.bulwark.docker.plugins.module_utils.knowledge.certificates import address_of
+
 # Underscores are no part of host names, and of many inventories; Go compares them like any other character.
 _NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _LOCAL = ("localhost", "localdomain")
@@ -51,10 +53,7 @@ def _with_prefix(name: str) -> str | None:
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """One of IPv4 that is written as one of IPv6, ::ffff:192.0.2.7, is the same one to whoever compares addresses."""
-    try:
-        address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
+    address = address_of(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
