@@ -20,7 +20,7 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine impo
     staging,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.result import result, sentence
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.rollback import Resolved
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.rollback import Resolved, resolve
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.steps.run import Failed
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import (
@@ -87,13 +87,13 @@ class EngineModule:
         told: dict[str, Any] = {}
         try:
             if self.check_mode:
-                self.resolved = operations.resolve(self.store, self.limits, dry=True)
+                self.resolved = resolve(self.store, self.limits, dry=True)
                 told = work(self)
             elif not alone:
                 told = work(self)
             else:
                 with self.store.locked(self.options["timeout"]):
-                    self.resolved = operations.resolve(self.store, self.limits, dry=False)
+                    self.resolved = resolve(self.store, self.limits, dry=False)
                     self._refuse_unresolved()
                     told = work(self)
         except apply.Refused as problem:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Bulwark contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The three orders of daemon_apply: apply what is staged, undo the last transaction, resolve what a dead run left."""
+"""Two orders of daemon_apply: apply what is staged, and undo the last transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine impo
     api_endpoints,
     apply,
     plan,
-    rollback,
     stage,
     staging,
 )
@@ -23,7 +22,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.resu
     option_changes,
     sentence,
 )
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.rollback import Resolved
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.stage import Stage
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.target import Target
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits
@@ -32,7 +30,6 @@ from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction
     Transaction,
     last_committed,
     last_undone,
-    unfinished,
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.transaction.store import (
     StateError,
@@ -116,17 +113,6 @@ def roll_back_last(
     done = _carried_out(store, target, staged, limits, consents, undoes=found.id)
     found.closed()
     return {**done, "undone": found.id, "notices": [*done["notices"], *left]}
-
-
-def resolve(store: Store, limits: Limits, dry: bool) -> list[Resolved]:
-    """Undo what runs that died have left open; in check mode tell it alone."""
-    if not dry:
-        return rollback.resolve(store, limits)
-    found, unknown = unfinished(store)
-    return [
-        *(Resolved(each.id, each.subject, []) for each in found),
-        *(Resolved(each.id, each.subject, [], each.why) for each in unknown),
-    ]
 
 
 def _carried_out(

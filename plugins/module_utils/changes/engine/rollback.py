@@ -65,11 +65,12 @@ class Resolved(NamedTuple):
     trouble: str | None = None
 
 
-def resolve(store: Store, limits: Limits) -> list[Resolved]:
-    """Undo what runs that died have left open. One that cannot be undone keeps no other from being undone."""
+def resolve(store: Store, limits: Limits, dry: bool = False) -> list[Resolved]:
+    """Undo what runs that died have left open, or with `dry` tell it alone. One that cannot be undone keeps no other
+    from being undone."""
     with signals.held_off():
         found, unknown = unfinished(store)
-        resolved = [_resolved(each, limits) for each in found]
+        resolved = [Resolved(each.id, each.subject, []) if dry else _resolved(each, limits) for each in found]
     return [*resolved, *(Resolved(each.id, each.subject, [], each.why) for each in unknown)]
 
 

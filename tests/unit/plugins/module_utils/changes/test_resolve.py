@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import operations, rollback
+from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine import rollback
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.engine.verify import Limits
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host import atomic_files
 from ansible_collections.bulwark.docker.plugins.module_utils.changes.host.account import Account
@@ -108,7 +108,7 @@ def test_f4_what_cannot_be_understood_is_left_alone(
 def test_f4_a_closed_one_of_another_version_is_no_trouble(store: Store, tmp_path: Path, state: str) -> None:
     closed, _path = open_one(store, tmp_path, "system")
     edit(closed, schema=1, state=state)
-    assert rollback.resolve(store, LIMITS) == operations.resolve(store, LIMITS, dry=True) == []
+    assert rollback.resolve(store, LIMITS) == rollback.resolve(store, LIMITS, dry=True) == []
     for _unused in range(KEPT):
         Transaction.begin(store, {"engine": "system"}).closed()
     prune(store)
@@ -121,7 +121,7 @@ def test_f4_an_open_one_of_another_version_is_about_the_engine_it_names(
 ) -> None:
     for subject in ("system", "rootless:worker"):
         edit(open_one(store, tmp_path, subject)[0], schema=1)
-    found = operations.resolve(store, LIMITS, dry=dry)
+    found = rollback.resolve(store, LIMITS, dry=dry)
     assert [each.subject for each in found] == ["rootless:worker", "system"]
     assert all(each.trouble for each in found)
 
@@ -207,6 +207,6 @@ def test_s10_one_that_cannot_be_undone_blocks_no_other(
 
 def test_check_mode_tells_and_undoes_nothing(store: Store, tmp_path: Path) -> None:
     transaction, path = open_one(store, tmp_path, "system")
-    assert operations.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
+    assert rollback.resolve(store, LIMITS, dry=True) == [rollback.Resolved(transaction.id, "system", [])]
     assert path.read_text() == "changed"
     assert [each.id for each in unfinished(store)[0]] == [transaction.id]
