@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import socket
 import time
@@ -25,8 +24,10 @@ from tests.fuzz import mutations
 from tests.unit.plugins.module_utils.probes.engine_server import (
     SELF,
     VERSIONS,
+    WALKED,
     Engine,
     head,
+    known,
     listening,
     recorded,
     request_of,
@@ -36,9 +37,6 @@ _SNAPSHOT = Path(__file__).parents[1] / "unit/snapshots/trixie.json"
 _OPTIONS: dict[str, Any] = {
     "profile": "strict", "controls": [], "parameters": {}, "severities": {}, "waivers": [], "attestations": [],
 }  # fmt: skip
-_WALKED = {
-    1: {"pid": 1, "ppid": 0, "name": "dockerd", "cgroup": "/", "uid": os.geteuid(), "gid": os.getegid()}
-}
 _SECONDS = 5.0
 _STATES = {"running", "unresponsive"}
 # An answer of a few bytes, by parts that are mutated with it.
@@ -46,18 +44,6 @@ _CHUNKED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"5\r\n[1,2,\r\n3\r\n 3]\r\n0\r\n\r\n"
 )
-
-
-def _known(path: str) -> dict[str, Any]:
-    return {
-        "name": "system",
-        "user": None,
-        "pid": 1,
-        "uid": 0,
-        "socket": path,
-        "state": "running",
-        "error": None,
-    }
 
 
 @contextlib.contextmanager
@@ -78,7 +64,7 @@ def _mutated(seed: int) -> dict[str, Any]:
 
 def _asked(answers: dict[str, Any], seed: int) -> dict[str, Any]:
     with listening(Engine(answers)) as path, _within(_SECONDS, seed):
-        return engine.ask(_known(path), _WALKED, 1.0)
+        return engine.ask(known(path), WALKED, 1.0)
 
 
 def test_answers_of_another_shape() -> None:
@@ -157,7 +143,7 @@ def test_no_engine_keeps_the_result_of_its_host_from_being_taken(kind: str) -> N
     system = snapshot["engines"][0]
     own = {**system, "name": "rootless:worker", "user": "worker", "uid": 1000, "gid": 1000}
     with listening(Engine(_hostile(kind))) as path, _within(2 * _SECONDS, 0):
-        own.update(engine.ask(_known(path), _WALKED, 2.0))
+        own.update(engine.ask(known(path), WALKED, 2.0))
     sound = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")
     snapshot["engines"].append(own)
     judged = timed.judged(snapshot, {**_OPTIONS, "snapshot": True}, "2026-01-01")

@@ -172,22 +172,22 @@ def _list(value: Any) -> list[dict[str, Any]]:
 def _answers(api: EngineApi, around: containers.Surroundings, asked: Asked) -> dict[str, Any]:
     not_asked = error(_NOT_ASKED)
 
-    def get(part: str, path: str) -> Any:
-        return attempt(api.get, path) if part in asked.parts else not_asked
+    def only(part: str, read: Callable[..., Any], *arguments: Any) -> Any:
+        return read(*arguments) if part in asked.parts else not_asked
 
-    info, volumes = attempt(api.get, "/info"), get("volumes", "/volumes")
+    info, volumes = attempt(api.get, "/info"), only("volumes", attempt, api.get, "/volumes")
     bound = then(resources.bound, volumes)
     around = around._replace(volume_sources={} if is_error(bound) else bound)
-    found = attempt(_containers, api, around) if "containers" in asked.parts else not_asked
+    found = only("containers", attempt, _containers, api, around)
     return {
         "info": then(resources.info, info),
         "containers": found,
-        "images": attempt(_images, api, _list(found), asked.images) if "images" in asked.parts else not_asked,
-        "networks": then(resources.networks, get("networks", "/networks"), _list(found)),
+        "images": only("images", attempt, _images, api, _list(found), asked.images),
+        "networks": then(resources.networks, only("networks", attempt, api.get, "/networks"), _list(found)),
         "volumes": then(resources.volumes, volumes),
-        "plugins": then(resources.plugins, get("plugins", "/plugins")),
-        "swarm": then(swarm.swarm, info, api) if "swarm" in asked.parts else not_asked,
-        "data_roots": _data_roots(info, around.uid) if "data_roots" in asked.parts else not_asked,
+        "plugins": then(resources.plugins, only("plugins", attempt, api.get, "/plugins")),
+        "swarm": only("swarm", then, swarm.swarm, info, api),
+        "data_roots": only("data_roots", _data_roots, info, around.uid),
     }
 
 

@@ -12,8 +12,16 @@ import pytest
 from ansible_collections.bulwark.docker.plugins.module_utils.base.errors import Unreadable, is_error
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine import answers, engine
 
-from tests.unit.plugins.module_utils.probes.engine.test_engine import WALKED, inspect_path, known
-from tests.unit.plugins.module_utils.probes.engine_server import SELF, VERSIONS, Engine, listening, recorded
+from tests.unit.plugins.module_utils.probes.engine.test_engine import inspect_path
+from tests.unit.plugins.module_utils.probes.engine_server import (
+    SELF,
+    VERSIONS,
+    WALKED,
+    Engine,
+    known,
+    listening,
+    recorded,
+)
 
 
 def got(answer: Any) -> Any:

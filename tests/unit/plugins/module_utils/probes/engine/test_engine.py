@@ -27,31 +27,18 @@ from ansible_collections.bulwark.docker.plugins.module_utils.probes.engine.engin
 )
 from ansible_collections.bulwark.docker.plugins.module_utils.probes.host import processes
 
-from tests.unit.plugins.module_utils.probes.engine_server import VERSIONS, Engine, listening, recorded
+from tests.unit.plugins.module_utils.probes.engine_server import (
+    VERSIONS,
+    WALKED,
+    Engine,
+    known,
+    listening,
+    recorded,
+)
 
 LIMIT = 5.0
 ORPHAN = "d4" * 32
 PARTS = {"version", "info", "containers", "images", "networks", "volumes", "plugins", "swarm", "data_roots"}
-
-
-# The engine's process is us.
-WALKED = {
-    1: {"pid": 1, "ppid": 0, "name": "dockerd", "cgroup": "/", "uid": os.geteuid(), "gid": os.getegid()},
-}
-
-
-def known(path: str, **changes: Any) -> dict[str, Any]:
-    """What of engines.find() is needed to ask the engine."""
-    return {
-        "name": "system",
-        "user": None,
-        "pid": 1,
-        "uid": 0,
-        "socket": path,
-        "state": "running",
-        "error": None,
-        **changes,
-    }
 
 
 def asked(
